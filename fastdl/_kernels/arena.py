@@ -1,0 +1,66 @@
+"""Arenas: memory for the temporaries of a run, kept for the next run of about the same size.
+
+Each run takes an arena for itself, so that Python threads do not meet in one. Fresh memory costs a page fault per
+4 KiB, often more than the work on it, so arenas are kept, up to ``KEPT_BYTES`` in all.
+"""
+
+import os
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+ALIGNMENT = 64
+KEPT_BYTES = 256 * 2**20
+
+
+class Arena(NamedTuple):
+    """Memory that starts at the aligned address ``place``."""
+
+    memory: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    place: int
+
+
+_free: dict[int, list[Arena]] = {}
+_kept = 0
+_lock = threading.RLock()  # re-entrant: the garbage collector may finish a run inside ``take``
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def align(nbytes: int) -> int:
+    """``nbytes`` rounded up to whole cache lines."""
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+def _size_class(nbytes: int) -> int:
+    """Sizes are rounded up to one of eight steps per power of two, so that similar runs share arenas."""
+    step = max(4096, 1 << max(0, nbytes.bit_length() - 4))
+    return -(-nbytes // step) * step
+
+
+def take(nbytes: int) -> Arena:
+    """An arena of at least ``nbytes``; its contents are arbitrary."""
+    global _kept
+    size = _size_class(nbytes)
+    with _lock:
+        waiting = _free.get(size)
+        if waiting:
+            _kept -= size
+            return waiting.pop()
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    return Arena(memory, align(int(memory.__array_interface__["data"][0])))
+
+
+def give(arena: Arena) -> None:
+    """Give an arena back."""
+    global _kept
+    size = arena.memory.size - ALIGNMENT
+    if size > KEPT_BYTES:
+        return
+    with _lock:
+        if _kept + size > KEPT_BYTES:  # sizes that are no longer used must not take the room of those that are
+            _free.clear()
+            _kept = 0
+        _free.setdefault(size, []).append(arena)
+        _kept += size

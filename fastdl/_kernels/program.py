@@ -1,0 +1,224 @@
+"""A list of kernel launches made ready to run: flat arrays for the compiled driver, and the buffers they refer to.
+
+A ``ProgramBuilder`` collects launches whose arguments are buffers, integers and reals. ``build`` turns them into a
+``Program``: argument blocks as one template in which a buffer stands as (base, offset). At each run the caller gives
+the address of every base; the driver adds them up into blocks private to that run, so that one program may run in
+several Python threads at once.
+"""
+
+import ctypes
+import operator
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from . import arena, threads
+from .loader import Kernel
+
+# A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
+# parallel region costs about 2 us. The choice depends on shapes only and never changes the result.
+WORK_PER_PART = 10_000
+
+NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4
+_NULL_SLOT = (NO_BASE, 0)
+
+_WALK, _TASK = Kernel("walk", "walk"), Kernel("walk", "task")
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+
+
+class Buffer(NamedTuple):
+    """A place in memory known when the program runs: ``offset`` bytes after the address of base ``base``."""
+
+    base: int
+    offset: int = 0
+
+    @staticmethod
+    def external(i: int) -> "Buffer":
+        """The caller's i-th base: memory whose address is given at each run."""
+        return Buffer(FIRST_FREE_BASE + i)
+
+    def at(self, offset: int) -> "Buffer":
+        """The place ``offset`` bytes further on."""
+        return Buffer(self.base, self.offset + offset)
+
+
+STATUS = Buffer(STATUS_BASE)
+Argument: TypeAlias = Buffer | int | float | None
+
+
+class _Launch(NamedTuple):
+    kernel: Kernel
+    dtypes: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    cells: int
+    parts: int
+
+
+class ProgramBuilder:
+    """Collects launches; gives out room in the program's arena."""
+
+    def __init__(self, planned_bytes: int = 0) -> None:
+        """``planned_bytes`` of the arena belong to the caller; scratch comes after them."""
+        self.launches: list[_Launch] = []
+        self._planned = arena.align(planned_bytes)
+        self._scratch = 0
+        self._most_scratch = 0
+        self._constants: list[int] = []
+
+    def launch(
+        self, kernel: Kernel, dtypes: Sequence[str], arguments: Sequence[Argument], *, cells: int, work: float
+    ) -> None:
+        """Append a launch of ``kernel`` over ``cells`` cells; ``work`` is its cost in about nanoseconds of one core."""
+        if cells <= 0:
+            return
+        parts = int(min(cells, work // WORK_PER_PART, threads.most()))
+        self.launches.append(_Launch(kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts)))
+
+    def scratch(self, nbytes: int) -> Buffer:
+        """Room until the next :meth:`release_scratch`: temporaries of one op."""
+        place = Buffer(ARENA_BASE, self._planned + self._scratch)
+        self._scratch += arena.align(nbytes)
+        self._most_scratch = max(self._most_scratch, self._scratch)
+        return place
+
+    def release_scratch(self) -> None:
+        """The launches to come may use the scratch given out so far."""
+        self._scratch = 0
+
+    def worker_scratch(self, nbytes: int) -> tuple[Buffer, int]:
+        """Room for each worker: slot ``worker`` starts at ``worker * stride`` bytes. Returns (place, stride)."""
+        stride = arena.align(nbytes)
+        return self.scratch(stride * threads.most()), stride
+
+    def constant(self, values: Sequence[int]) -> Buffer:
+        """Integers that kernels read through a pointer."""
+        place = Buffer(CONSTANT_BASE, 8 * len(self._constants))
+        self._constants.extend(values)
+        return place
+
+    def build(self, bases: int, failures: Sequence[Exception] = ()) -> "Program":
+        """The program; ``bases`` is the number of external bases, ``failures[k - 1]`` what status ``k`` means."""
+        return Program(self.launches, bases, self._planned + self._most_scratch, self._constants, failures)
+
+
+def _slot(argument: Argument) -> tuple[int, int]:
+    if isinstance(argument, Buffer):
+        return argument.base, argument.offset
+    if argument is None:
+        return _NULL_SLOT
+    if isinstance(argument, float):
+        return NO_BASE, struct.unpack("<q", struct.pack("<d", argument))[0]
+    return NO_BASE, operator.index(argument)
+
+
+class Program:
+    """Launches ready to run. Immutable; ``run`` may be called from several Python threads at once."""
+
+    def __init__(
+        self,
+        launches: Sequence[_Launch],
+        bases: int,
+        arena_bytes: int,
+        constants: Sequence[int],
+        failures: Sequence[Exception],
+    ) -> None:
+        slots = [_slot(a) for launch in launches for a in launch.arguments]
+        sizes = [len(launch.arguments) for launch in launches]
+        functions = [launch.kernel.address(*launch.dtypes) for launch in launches]
+        cells = [launch.cells for launch in launches]
+        parts = [launch.parts for launch in launches]
+        starts = [0]
+        for size in sizes:
+            starts.append(starts[-1] + size)
+        tables = [functions, starts[:-1], cells, parts, [s[1] for s in slots], [s[0] for s in slots], constants]
+        # All tables lie in one array; the driver's block begins with where each of them starts.
+        self._tables = np.array([n for table in tables for n in table], np.int64)
+        place = address_of(self._tables)
+        places = []
+        for table in tables:
+            places.append(place)
+            place += 8 * len(table)
+        self._header = [len(launches), *places[:4], len(slots), *places[4:6]]
+        self._constant_place = places[6]
+        self._slots = len(slots)
+        self._bases = FIRST_FREE_BASE + bases
+        self._most_parts = max(parts, default=1)
+        self._failures = tuple(failures)
+        self.arena_bytes = arena_bytes
+
+    def run(self, bases: Sequence[int], steps: int = 1) -> None:
+        """Run ``steps`` steps with these addresses as external bases. Raises what a kernel reported."""
+        Run(self, bases).run(steps)
+
+    def bind(self, bases: Sequence[int]) -> "Run":
+        """The program with its bases in place: for running step after step on one arena."""
+        return Run(self, bases)
+
+
+_HEADER = 14  # slots of the driver's block, then the status word, the bases, and the argument blocks
+_THREADS = 11  # the driver's slot for the number of threads
+
+
+class Run:
+    """A program bound to memory; used by one thread at a time. Its arena goes back to the pool with it."""
+
+    __slots__ = ("_arena", "_memory", "_place", "_program")
+
+    def __init__(self, program: Program, bases: Sequence[int]) -> None:
+        self._program = program
+        self._arena = arena.take(program.arena_bytes) if program.arena_bytes else None
+        memory = np.empty(_HEADER + 1 + program._bases + program._slots, np.int64)
+        place = address_of(memory)
+        status_place = place + 8 * _HEADER
+        base_place = status_place + 8
+        run_threads = min(threads.get_num_threads(), program._most_parts)
+        parallel_for = threads.parallel_for() if run_threads > 1 else 0
+        memory[: _HEADER + 1 + program._bases] = [
+            *program._header,
+            base_place,
+            base_place + 8 * program._bases,
+            status_place,
+            run_threads if parallel_for else 1,
+            _TASK.address("int64") if parallel_for else 0,
+            parallel_for,
+            0,  # the status word; then the bases
+            0,
+            status_place,
+            self._arena.place if self._arena else 0,
+            program._constant_place,
+            *bases,
+        ]
+        self._memory, self._place = memory, place
+
+    def run(self, steps: int = 1) -> None:
+        """Run ``steps`` steps. Raises what a kernel reported; the steps after that one were not run."""
+        if threads.forked():  # this run may have been bound before the fork
+            self._memory[_THREADS] = 1
+        _driver()(self._place, 0, steps, 0)
+        status = int(self._memory[_HEADER])
+        if status:
+            self._memory[_HEADER] = 0
+            error = self._program._failures[status - 1]
+            raise type(error)(*error.args)
+
+    def __del__(self) -> None:
+        taken = getattr(self, "_arena", None)
+        if taken is not None:
+            arena.give(taken)
+
+
+_driver_function: Any = None
+
+
+def _driver() -> Any:
+    global _driver_function
+    if _driver_function is None:
+        _driver_function = _CALLBACK(_WALK.address("int64"))
+    return _driver_function
+
+
+def address_of(array: np.ndarray[Any, Any]) -> int:
+    """Address of an array's first element. Whoever uses it keeps the array alive."""
+    return int(array.__array_interface__["data"][0])

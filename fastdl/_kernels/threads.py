@@ -1,0 +1,114 @@
+"""How many threads, and whether there can be any: the thread pool under Numba, found and started when first needed.
+
+The pool is used serially (one thread, in the caller) in a forked child, because a child of a process that used GNU
+OpenMP is killed at its first parallel region, and under the layer ``workqueue``, which aborts the process when two
+threads are in it.
+"""
+
+import contextlib
+import contextvars
+import functools
+import importlib
+import numbers
+import os
+from collections.abc import Iterator
+
+_override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_threads", default=None)
+_default: int | None = None
+_forked = False
+
+
+def _available() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def most() -> int:
+    """The largest number of threads: ``NUMBA_NUM_THREADS``, or the cores this process may use."""
+    setting = os.environ.get("NUMBA_NUM_THREADS", "")
+    return max(1, min(256, int(setting) if setting.isdecimal() else _available()))
+
+
+def get_num_threads() -> int:
+    """Number of threads that compute: the one set by :func:`set_num_threads` or :func:`threads`, else all cores."""
+    chosen = _override.get()
+    if chosen is None:
+        chosen = _default
+    return most() if chosen is None else chosen
+
+
+def _check(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
+        raise ValueError(f"the number of threads is {n!r}; it must be an integer of at least 1")
+    return min(int(n), most())
+
+
+def set_num_threads(n: int) -> None:
+    """Let ``n`` threads compute, from now on, in all Python threads.
+
+    More than there are cores (or than ``NUMBA_NUM_THREADS``) counts as that many. Results do not depend on it: they
+    have the same bits for any number of threads.
+
+    >>> import fastdl as fd
+    >>> fd.set_num_threads(1)
+    >>> fd.get_num_threads()
+    1
+    """
+    global _default
+    _default = _check(n)
+
+
+@contextlib.contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Let ``n`` threads compute inside a ``with`` block, for the calling Python thread only.
+
+    >>> import fastdl as fd
+    >>> with fd.threads(1):
+    ...     fd.get_num_threads()
+    1
+    """
+    token = _override.set(_check(n))
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@functools.cache
+def layer() -> str:
+    """Name of Numba's threading layer in this process (``omp``, ``tbb``, ``workqueue``); starts it."""
+    import numba
+
+    numba.get_num_threads()  # starts the layer
+    return str(numba.threading_layer())
+
+
+@functools.cache
+def _parallel_for() -> int:
+    name = layer()
+    if name == "workqueue":
+        return 0
+    pool = importlib.import_module(f"numba.np.ufunc.{name}pool")
+    address: int = pool.parallel_for
+    return address
+
+
+def forked() -> bool:
+    """Whether this process is a forked child, where cells have to run in the caller."""
+    return _forked
+
+
+def parallel_for() -> int:
+    """Address of the pool's ``parallel_for``, or 0 where cells have to run in the caller."""
+    return 0 if _forked else _parallel_for()

@@ -1,0 +1,83 @@
+"""Optimiser steps on one parameter array, equal to PyTorch's rules. Cells of 4096 elements.
+
+The step counter and the learning rate are read from memory, so that they may change inside a running plan; what
+follows from them alone is computed once a call, in float64. Parameters and state are updated where they stand: a result
+that has memory of its own is filled with a copy first, because a loop that reads one pointer and writes another that
+may be equal to it would not be vectorised. Letters: p parameters, g gradient, v velocity or mean square, m mean.
+"""
+
+import numpy as np
+
+from .block import address, doubles, from_bits, integer, integers, number, pointer, real
+from .compiler import inline
+
+
+@inline
+def _moved(args, result, source, first, last):  # type: ignore[no-untyped-def]
+    """The array of slot ``result``, holding the elements first..last of the array of slot ``source``."""
+    to, x = pointer(args, result), pointer(args, source)
+    if address(to) != address(x):
+        for i in range(first, last):
+            to[i] = x[i]
+    return to
+
+
+@inline
+def _double(args, k):  # type: ignore[no-untyped-def]
+    """Slot ``k``, a real, in float64 whatever the kernel's type."""
+    return from_bits(0.0, integer(args, k))
+
+
+def sgd(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """g += decay p; p -= rate g. Slots: p, p before, g, n, rate, decay."""
+    first, last = lo * 4096, min(integer(args, 3), hi * 4096)
+    p, g = _moved(args, 0, 1, first, last), pointer(args, 2)
+    rate, decay = number(args, doubles(args, 4)[0]), real(args, 5)
+    for i in range(first, last):
+        p[i] -= rate * (g[i] + decay * p[i])
+
+
+def sgd_momentum(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """g += decay p; v = momentum v + g, in the first step v = g; p -= rate v, with Nesterov rate (g + momentum v).
+
+    Slots: p, p before, g, n, rate, decay, v, v before, step, momentum, Nesterov.
+    """
+    first, last = lo * 4096, min(integer(args, 3), hi * 4096)
+    p, v, g = _moved(args, 0, 1, first, last), _moved(args, 6, 7, first, last), pointer(args, 2)
+    rate, decay, momentum = number(args, doubles(args, 4)[0]), real(args, 5), real(args, 9)
+    if integers(args, 8)[0] == 0:
+        for i in range(first, last):
+            v[i] = g[i] + decay * p[i]
+    else:
+        for i in range(first, last):
+            v[i] = momentum * v[i] + (g[i] + decay * p[i])
+    if integer(args, 10):
+        for i in range(first, last):
+            p[i] -= rate * (g[i] + decay * p[i] + momentum * v[i])
+    else:
+        for i in range(first, last):
+            p[i] -= rate * v[i]
+
+
+def adam(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= rate m / bias1 / (sqrt(v / bias2) + eps).
+
+    Weight decay: g += decay p before, or decoupled p *= 1 - rate decay. Slots: p, p before, g, n, rate, decay, m,
+    m before, v, v before, step, beta1, beta2, 1 - beta1, 1 - beta2, eps, decoupled.
+    """
+    first, last = lo * 4096, min(integer(args, 3), hi * 4096)
+    p, g = _moved(args, 0, 1, first, last), pointer(args, 2)
+    m, v = _moved(args, 6, 7, first, last), _moved(args, 8, 9, first, last)
+    rate, t, beta1, beta2 = doubles(args, 4)[0], integers(args, 10)[0] + 1, _double(args, 11), _double(args, 12)
+    decay, kept, eps = real(args, 5), number(args, 1), real(args, 15)
+    if integer(args, 16):
+        decay, kept = number(args, 0), number(args, 1 - rate * _double(args, 5))
+    size = number(args, rate / (1 - beta1 ** np.float64(t)))
+    root = number(args, np.sqrt(1 - beta2 ** np.float64(t)))
+    # 1 - beta is an argument: were it computed here, LLVM would turn b v + (1 - b) x into x + b (v - x), which cancels.
+    old1, old2, new1, new2 = real(args, 11), real(args, 12), real(args, 13), real(args, 14)
+    for i in range(first, last):
+        gradient = g[i] + decay * p[i]
+        m[i] = old1 * m[i] + new1 * gradient
+        v[i] = old2 * v[i] + new2 * gradient * gradient
+        p[i] = kept * p[i] - size * m[i] / (np.sqrt(v[i]) / root + eps)

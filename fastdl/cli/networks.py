@@ -1,0 +1,103 @@
+"""The networks that `fastdl train` offers, and the options they are trained with if none are given.
+
+Letters: C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import CommandError
+from .preparation import described
+
+if TYPE_CHECKING:
+    from .. import nn
+
+_CHANNELS = 16  # of the first convolution; each later one has twice as many, up to _MOST_CHANNELS
+_MOST_CHANNELS = 64
+_LEAST_PIXELS, _FEW_PIXELS = 4, 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is chosen, by the user or by default. ``patience``: epochs without improvement before training ends."""
+
+    model: str
+    layers: tuple[int, ...]
+    activation: str
+    optimizer: str
+    lr: float
+    epochs: int
+    batch_size: int
+    patience: int | None
+
+
+_LAYERS = {"mlp": (64, 32), "cnn": (128,), "logistic": ()}
+_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
+_EPOCHS_OF_TABLES, _PATIENCE_OF_TABLES = 200, 20
+_EPOCHS_OF_IMAGES = 12
+
+
+def choose(options: argparse.Namespace, shape: tuple[int, ...], source: str) -> Settings:
+    """Settings for inputs of this shape; a CommandError if the options do not fit them or each other."""
+    images = len(shape) == 3
+    model = options.model or ("cnn" if images else "mlp")
+    if model == "cnn" and not images:
+        raise CommandError(f"--model cnn is for images, {source} is {described(shape)}; use --model mlp")
+    if model == "cnn" and min(shape[1:]) < _LEAST_PIXELS:
+        raise CommandError(
+            f"--model cnn needs at least {_LEAST_PIXELS} x {_LEAST_PIXELS} pixels, {source} has {described(shape)}; "
+            "use --model mlp"
+        )
+    if options.layers is not None and model != "mlp":
+        raise CommandError(f"--layers is for --model mlp, not for {model}; leave it out")
+    if options.activation is not None and model == "logistic":
+        raise CommandError("--activation is for --model mlp or cnn: logistic has one layer; leave it out")
+    optimizer = options.optimizer or "adam"
+    return Settings(
+        model=model,
+        layers=options.layers or _LAYERS[model],
+        activation=options.activation or "relu",
+        optimizer=optimizer,
+        lr=options.lr or _RATES[optimizer],
+        epochs=options.epochs or (_EPOCHS_OF_IMAGES if images else _EPOCHS_OF_TABLES),
+        batch_size=options.batch_size or 32,
+        patience=None if images else _PATIENCE_OF_TABLES,
+    )
+
+
+def build(settings: Settings, shape: tuple[int, ...], outputs: int) -> nn.Sequential:
+    """The network for inputs of this shape, with fresh weights."""
+    from .. import nn
+
+    activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[settings.activation]
+    parts: list[Any] = []
+    if settings.model == "cnn":
+        channels, height, width = shape
+        parts, features = _convolutions(channels, height, width, activation)
+    else:
+        parts = [nn.Flatten()] if len(shape) > 1 else []
+        features = math.prod(shape)
+    for size in settings.layers:
+        parts += [nn.Dense(features, size), activation()]
+        if settings.model == "cnn":
+            parts.append(nn.Dropout(0.4))
+        features = size
+    return nn.Sequential(*parts, nn.Dense(features, outputs))
+
+
+def _convolutions(channels: int, height: int, width: int, activation: Any) -> tuple[list[Any], int]:
+    """3 x 3 convolutions, each followed by a pooling that halves height and width: two at least if there is room, and
+    more while the image has many pixels."""
+    from .. import nn
+
+    parts: list[Any] = []
+    out = _CHANNELS
+    while min(height, width) >= 2 and (len(parts) < 6 or max(height, width) > _FEW_PIXELS):
+        parts += [nn.Conv2d(channels, out, 3, padding=1), activation(), nn.MaxPool2d(2)]
+        height, width = height // 2, width // 2
+        channels, out = out, min(2 * out, _MOST_CHANNELS)
+    return [*parts, nn.Flatten(), nn.Dropout(0.25)], channels * height * width

@@ -1,0 +1,140 @@
+"""The options of the command. Imports neither NumPy's neighbours nor the rest of the package: ``--help`` is quick."""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from .._version import __version__
+from .errors import CommandError
+
+MODELS = ("logistic", "mlp", "cnn")
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+DEFAULT_FILE = "fastdl-model.safetensors"
+
+_DATA = "a bundled data set (mnist5k, digits, breast_cancer), a .csv file or an .npz file"
+_EXAMPLES = """\
+examples:
+  fastdl train mnist5k
+  fastdl train patients.csv --target diagnosis --out patients.safetensors
+  fastdl evaluate patients.safetensors new-patients.csv
+  fastdl predict patients.safetensors unknown.csv --out predictions.csv
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a wrong option is one line and not the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message}; see {self.prog} --help")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """The options, or None after ``--help`` or ``--version`` has printed what was asked for."""
+    try:
+        return _parser().parse_args(arguments)
+    except SystemExit:
+        return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="fastdl",
+        description="Train, evaluate and use networks on tables and images, on the CPU.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fastdl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+
+    _train(command("train", "Train a network; write it with its preprocessing and history into one file."))
+    _evaluate(command("evaluate", "Judge a trained network on data with known targets."))
+    _predict(command("predict", "Predict with a trained network; write the predictions as CSV."))
+    summary = command("summary", "Show the layers of a model file, and how it was trained.")
+    summary.add_argument("model", metavar="MODEL", help="a file written by fastdl train or fd.save")
+    command("warmup", "Compile all kernels for this machine now, so that nothing waits for them later.")
+    command("doctor", "Check the installation; for each fault say the remedy. Exit code 1 if there is a fault.")
+    return parser
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("data", metavar="DATA", help=_DATA)
+    _keys(parser)
+    add("--model", choices=MODELS, help="the network; default: cnn for images, mlp for tables")
+    add("--layers", type=_layers, metavar="N,N", help="sizes of the hidden layers of an mlp; default: 64,32")
+    add("--activation", choices=ACTIVATIONS, help="the nonlinearity between layers; default: relu")
+    add("--epochs", type=_count, metavar="N", help="passes over the training part, at most; default depends on DATA")
+    add("--batch-size", type=_count, metavar="N", help="rows for each step; default: 32")
+    add("--lr", type=_positive, metavar="RATE", help="learning rate; default depends on the optimizer and the model")
+    add("--optimizer", choices=OPTIMIZERS, help="default: adam")
+    add("--seed", type=_seed, default=0, metavar="N", help="of split, initial weights, shuffling, dropout; default: 0")
+    add("--threads", type=_count, metavar="N", help="default: all cores; the result is the same for any number")
+    add("--out", default=DEFAULT_FILE, metavar="FILE", help=f"where the model goes; default: {DEFAULT_FILE}")
+    add("--force", action="store_true", help="replace the file if it exists")
+    add("--json", action="store_true", help="print the scores as a JSON object on the last line")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _model_and_data(parser)
+    _keys(parser)
+    _threshold(parser)
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    _model_and_data(parser)
+    parser.add_argument("--x", metavar="KEY", help="array of the inputs in an .npz file; default: X or images")
+    _threshold(parser)
+    parser.add_argument("--out", metavar="FILE.csv", help="default: standard output")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def _model_and_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file written by fastdl train")
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+
+
+def _keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="COLUMN", help="the column of a .csv file to predict")
+    parser.add_argument("--x", metavar="KEY", help="array of the inputs in an .npz file; default: X or images")
+    parser.add_argument("--y", metavar="KEY", help="array of the targets in an .npz file; default: y or labels")
+
+
+def _threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold",
+        type=_probability,
+        metavar="T",
+        help="two classes: the second class is predicted if its probability is greater than T; default: 0.5",
+    )
+
+
+def _number(convert: Callable[[str], Any], good: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    """A type for argparse: the text as a number, or an error that says what was expected."""
+
+    def read(text: str) -> Any:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = None
+        if value is None or not good(value):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
+        return value
+
+    return read
+
+
+_count = _number(int, lambda n: 1 <= n < 2**31, "a whole number of at least 1")
+_seed = _number(int, lambda n: 0 <= n < 2**62, "a whole number of at least 0")
+_positive = _number(float, lambda x: 0 < x < math.inf, "a number greater than 0")
+_probability = _number(float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
+_layers = _number(
+    lambda text: tuple(int(part) for part in text.split(",")),
+    lambda sizes: all(1 <= n <= 2**20 for n in sizes),
+    "sizes of at least 1 separated by commas, for example 64,32",
+)

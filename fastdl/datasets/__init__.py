@@ -1,0 +1,39 @@
+"""Data: bundled sets, splitting, and reading CSV and .npz files.
+
+`bundled.py` loads what comes with the package, `split.py` divides rows, `tables.py` reads CSV files
+(`csvfile.py` their text) and `encoder.py` makes matrices of them, `arrays.py` reads .npz files, `tasks.py`
+tells classes from numbers, `errors.py` has the one exception. Imports NumPy and the standard library only.
+"""
+
+from fastdl.datasets.arrays import read_npz
+from fastdl.datasets.bundled import (
+    BUNDLED,
+    brain_slices,
+    breast_cancer,
+    breast_cancer_features,
+    digits,
+    mnist5k,
+)
+from fastdl.datasets.encoder import TableEncoder
+from fastdl.datasets.errors import DataError
+from fastdl.datasets.split import split_indices, train_test_split
+from fastdl.datasets.tables import Table, read_csv
+from fastdl.datasets.tasks import class_labels, infer_task
+
+__all__ = [
+    "BUNDLED",
+    "DataError",
+    "Table",
+    "TableEncoder",
+    "brain_slices",
+    "breast_cancer",
+    "breast_cancer_features",
+    "class_labels",
+    "digits",
+    "infer_task",
+    "mnist5k",
+    "read_csv",
+    "read_npz",
+    "split_indices",
+    "train_test_split",
+]

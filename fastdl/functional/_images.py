@@ -1,0 +1,49 @@
+"""Images in either layout: what convolution and pooling share.
+
+Letters: N images, C channels, H W rows and columns. Kernels know NCHW only; NHWC is transposed on the way in and out.
+"""
+
+from typing import Any
+
+from ..ops import Lowering, Operand, Shape
+from ._product import transpose
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+def sizes(layout: str, shape: Shape) -> tuple[int, int, int, int]:
+    """N, C, H, W of an array in this layout."""
+    n, *rest = shape
+    c, h, w = rest if layout == "NCHW" else (rest[2], rest[0], rest[1])
+    return n, c, h, w
+
+
+def in_layout(layout: str, n: int, c: int, h: int, w: int) -> Shape:
+    """The shape of N, C, H, W in this layout."""
+    return (n, c, h, w) if layout == "NCHW" else (n, h, w, c)
+
+
+def channels_first(lowering: Lowering, x: Operand, layout: str) -> Operand:
+    """The images as NCHW."""
+    if layout == "NCHW":
+        return x
+    n, h, w, c = x.shape
+    return transpose(lowering, x, n, h * w, c)
+
+
+def place_for(lowering: Lowering, y: Operand, layout: str) -> Operand:
+    """Where launches put the NCHW result that :func:`channels_back` then brings to y."""
+    return y if layout == "NCHW" else lowering.scratch(y.shape, y.dtype)
+
+
+def channels_back(lowering: Lowering, result: Operand, y: Operand, layout: str) -> None:
+    """Bring an NCHW result to y."""
+    if layout == "NHWC":
+        n, h, w, c = y.shape
+        transpose(lowering, result, n, c, h * w, y)
+
+
+def check_grad(op_name: str, grad: Any, expected: Shape) -> None:
+    """A gradient has the shape of the result that it belongs to."""
+    if tuple(grad.shape) != tuple(expected):
+        raise ValueError(f"{op_name}: grad has shape {tuple(grad.shape)}; expected that of the result, {expected}")

@@ -1,0 +1,129 @@
+"""What a training plan does around the network: fetch the next batch, count steps, keep running totals of metrics.
+
+These are parts of the house, not ops: callers answer for their arguments, and nothing has a gradient. Counters and
+totals are arrays of shape (), int64 and float64, which a plan updates where they stand.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._kernels import Kernel
+from ..ops import Lowering, Operand, Primitive, Spec
+from ._door import BOOL, FLOATS, INT64
+from ._lowering import cells
+
+_FLOAT64 = np.dtype(np.float64)
+_CELL_BYTES = 16384
+
+
+def _infer_gather(data: Spec, order: Spec, position: Spec, batch: int, dtype: np.dtype[Any]) -> tuple[Spec]:
+    simple = data.dtype == BOOL or data.dtype in FLOATS or data.dtype.kind in "iu"
+    kept = data.dtype == dtype or dtype in FLOATS or (dtype == INT64 and data.dtype.kind in "iu")
+    if not (simple and kept):
+        raise TypeError(f"gather_batch: data has dtype {data.dtype}, which is not fetched as {dtype}")
+    return (Spec((batch, *data.shape[1:]), dtype),)
+
+
+def _lower_gather(
+    lowering: Lowering,
+    inputs: tuple[Operand, Operand, Operand],
+    outputs: tuple[Operand],
+    batch: int,
+    dtype: np.dtype[Any],
+) -> None:
+    (data, order, position), (y,) = inputs, outputs
+    row = math.prod(y.shape[1:])
+    cell_rows = max(1, _CELL_BYTES // max(1, row * y.dtype.itemsize))
+    arguments: list[Any] = [y, data, order, position, batch, row, cell_rows]
+    work = 0.3 * y.size + 2 * batch
+    lowering.launch(
+        Kernel("batches", "gather_rows"), [y.dtype, data.dtype], arguments, cells=-(-batch // cell_rows), work=work
+    )
+
+
+_gather = Primitive("gather_batch", _infer_gather, _lower_gather)
+
+
+def gather_batch(data: Any, order: Any, position: Any, *, batch: int, dtype: np.dtype[Any]) -> Any:
+    """y[i] = data[order[position + i]] for ``batch`` rows, converted to ``dtype``: to floats, or integers to int64.
+
+    The caller answers for position + batch <= len(order) and for the rows named in ``order``.
+    """
+    return _gather(data, order, position, batch=batch, dtype=np.dtype(dtype))[0]
+
+
+def _lower_advance(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand], by: int) -> None:
+    lowering.launch(Kernel("batches", "advance"), INT64, [*outputs, *inputs, by], cells=1, work=1)
+
+
+_advance = Primitive("advance", lambda counter, by: (counter,), _lower_advance, in_place=((0, 0),))
+
+
+def advance(counter: Any, *, by: int) -> Any:
+    """counter + by."""
+    return _advance(counter, by=by)[0]
+
+
+def _infer_accumulate(total: Spec, value: Spec, weight: float) -> tuple[Spec]:
+    if value.size != 1:
+        raise ValueError(f"accumulate: value is {value.shape}; expected a single number")
+    return (total,)
+
+
+def _lower_accumulate(
+    lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand], weight: float
+) -> None:
+    (total, value), (y,) = inputs, outputs
+    kernel = Kernel("batches", "accumulate")
+    lowering.launch(kernel, [_FLOAT64, value.dtype], [y, total, value, weight], cells=1, work=1)
+
+
+_accumulate = Primitive("accumulate", _infer_accumulate, _lower_accumulate, in_place=((0, 0),))
+
+
+def accumulate(total: Any, value: Any, *, weight: float) -> Any:
+    """total + weight value, in float64; value is one float32 or float64 number."""
+    return _accumulate(total, value, weight=float(weight))[0]
+
+
+def _infer_count(total: Spec, scores: Spec, target: Spec) -> tuple[Spec]:
+    if target.dtype == INT64:
+        fits = len(scores.shape) >= 2 and scores.shape[1] > 0 and target.shape == scores.shape[:1] + scores.shape[2:]
+    else:
+        fits = scores.size == target.size
+    if not fits:
+        raise ValueError(f"count_correct: scores are {scores.shape}, target is {target.shape}; they must agree")
+    return (total,)
+
+
+def _lower_count(lowering: Lowering, inputs: tuple[Operand, Operand, Operand], outputs: tuple[Operand]) -> None:
+    (total, scores, target), (y,) = inputs, outputs
+    if target.dtype == INT64:
+        classes = scores.shape[1]
+        in_cell = max(1, 4096 // classes)
+        kernel, dtypes = Kernel("batches", "count_classes"), [scores.dtype]
+        last = [target.size, classes, math.prod(scores.shape[2:]), in_cell]
+        count = -(-target.size // in_cell)
+    else:
+        kernel, dtypes = Kernel("batches", "count_signs"), [scores.dtype, target.dtype]
+        last, count = [target.size], cells(target.size)
+    count = max(1, count)
+    partial = lowering.scratch((count,), _FLOAT64) if count > 1 else None
+    totals = [y, total, partial, count]
+    lowering.launch(kernel, dtypes, [*totals, scores, target, *last], cells=count, work=scores.size)
+    if partial is not None:
+        lowering.launch(Kernel("batches", "add_counts"), _FLOAT64, totals, cells=1, work=count)
+
+
+_count_correct = Primitive("count_correct", _infer_count, _lower_count, in_place=((0, 0),))
+
+
+def count_correct(total: Any, scores: Any, target: Any) -> Any:
+    """total + how many predictions are right.
+
+    With int64 targets (N, ...) and scores (N, C, ...) the prediction is the argmax over C. With float targets, as many
+    as there are scores, it is score > 0 where the target is > 0.5.
+    """
+    return _count_correct(total, scores, target)[0]

@@ -1,0 +1,231 @@
+"""The dense layer y = s(x W^T + b) and the matrix product, each beside its backward.
+
+Letters: x (..., in) the input, W (out, in) the weight, b (out,) the bias, s the activation, g the gradient of the
+result. The primitive ``matmul`` takes each factor as it is stored or transposed, so that no gradient needs a copy.
+"""
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
+from . import elementwise, reductions, shape
+from ._door import choice, describe, floats, output
+from ._draw import dense as draw
+from ._images import check_grad
+from ._lowering import broadcast_shape
+from ._product import ACTIVATIONS, Factors, lower_product
+
+
+def _matrices(spec: Spec, transposed: bool) -> tuple[Shape, int, int]:
+    """Shape of the stack, rows and columns of an operand of the primitive ``matmul``."""
+    *stack, rows, columns = spec.shape
+    return (tuple(stack), columns, rows) if transposed else (tuple(stack), rows, columns)
+
+
+def _infer_matmul(a: Spec, b: Spec, *, transpose_a: bool = False, transpose_b: bool = False) -> tuple[Spec]:
+    stack_a, rows, depth = _matrices(a, transpose_a)
+    stack_b, terms, columns = _matrices(b, transpose_b)
+    if depth != terms:
+        raise ValueError(f"matmul: a has {depth} columns, b has {terms} rows ({describe(a=a, b=b)}); they must agree")
+    try:
+        stack = broadcast_shape("matmul", stack_a, stack_b)
+    except ValueError:
+        raise ValueError(
+            f"matmul: the leading axes of a and b do not broadcast together ({describe(a=a, b=b)}); they must be "
+            "equal or 1"
+        ) from None
+    return (Spec((*stack, rows, columns), a.dtype),)
+
+
+def _lower_matmul(
+    lowering: Lowering,
+    inputs: tuple[Operand, Operand],
+    outputs: tuple[Operand],
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+) -> None:
+    (a, b), (y,) = inputs, outputs
+    stack_a, rows, depth = _matrices(Spec(a.shape, a.dtype), transpose_a)
+    stack_b, _, columns = _matrices(Spec(b.shape, b.dtype), transpose_b)
+    factors = Factors(a, b, rows, columns, depth, stack_a, stack_b, transpose_a, transpose_b)
+    lower_product(lowering, y, factors, None, "identity")
+
+
+def _vjp_matmul(
+    grads: Sequence[Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+) -> tuple[Any, Any]:
+    """In the forward pass y = A B, where A is a or a^T and B is b or b^T; so dA = g B^T and dB = A^T g."""
+    (g,), (a, b) = grads, inputs
+    if transpose_a:
+        (da,) = _matmul(b, g, transpose_a=transpose_b, transpose_b=True)
+    else:
+        (da,) = _matmul(g, b, transpose_a=False, transpose_b=not transpose_b)
+    if transpose_b:
+        (db,) = _matmul(g, a, transpose_a=True, transpose_b=transpose_a)
+    else:
+        (db,) = _matmul(a, g, transpose_a=not transpose_a, transpose_b=False)
+    # A matrix that was used for several matrices of the stack gets the sum of their gradients.
+    return elementwise.unbroadcast(da, a), elementwise.unbroadcast(db, b)
+
+
+_matmul = Primitive("matmul", _infer_matmul, _lower_matmul, _vjp_matmul)
+
+
+def _at_least_matrices(op_name: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """A vector a as one row, a vector b as one column; a stack a of matrices for one matrix b as one tall matrix."""
+    for name, x in (("a", a), ("b", b)):
+        if len(x.shape) == 0:
+            raise ValueError(f"{op_name}: {name} is a single number; expected at least one dimension")
+    left = shape.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
+    right = shape.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+    if len(right.shape) == 2 and len(left.shape) > 2:
+        left = shape.reshape(left, (math.prod(left.shape[:-1]), left.shape[-1]))
+    return left, right
+
+
+def _matmul_shape(a: Any, b: Any) -> Shape:
+    """Shape of the product by NumPy's rules: a vector's axis is absent."""
+    stack = broadcast_shape("matmul", tuple(a.shape[:-2]), tuple(b.shape[:-2]))
+    return (*stack, *a.shape[-2:-1], *(b.shape[-1:] if len(b.shape) > 1 else ()))
+
+
+@op(draw=draw.matmul)
+def matmul(a: Any, b: Any) -> Any:
+    """Matrix product, with NumPy's rules for vectors and for stacks of matrices.
+
+    y[..., i, j] = sum_k a[..., i, k] b[..., k, j]. Equivalent to ``np.matmul(a, b)``.
+
+    a (..., M, K) or (K,), b (..., K, N) or (K,): both float32 or both float64; the leading axes broadcast. The result
+    is (..., M, N); the axis M or N is absent if a or b is a vector.
+
+    Raises ValueError if the inner sizes differ or the leading axes do not broadcast.
+
+    Numerics: sums are in the operands' precision, in an order that depends on the shapes only.
+
+    >>> import numpy as np
+    >>> matmul(np.float32([[1, 2], [3, 4]]), np.float32([1, 10]))
+    array([21., 43.], dtype=float32)
+    """
+    a, b = floats("matmul", a=a, b=b)
+    left, right = _at_least_matrices("matmul", a, b)
+    (y,) = _matmul(left, right, transpose_a=False, transpose_b=False)
+    result = _matmul_shape(a, b)
+    return y if tuple(y.shape) == result else shape.reshape(y, result)
+
+
+def matmul_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Gradients of :func:`matmul`: da = g b^T and db = a^T g, summed over the axes along which a factor was repeated.
+
+    In the forward pass y[..., i, j] = sum_k a[..., i, k] b[..., k, j].
+    """
+    grad, a, b = floats("matmul_backward", grad=grad, a=a, b=b)
+    left, right = _at_least_matrices("matmul_backward", a, b)
+    (y,) = _infer_matmul(Spec(tuple(left.shape), left.dtype), Spec(tuple(right.shape), right.dtype))
+    check_grad("matmul_backward", grad, _matmul_shape(a, b))
+    g = shape.reshape(grad, y.shape)
+    da, db = _vjp_matmul((g,), (left, right), (None,))
+    return shape.reshape(da, a.shape), shape.reshape(db, b.shape)
+
+
+def _infer_dense(x: Spec, weight: Spec, bias: Spec | None, *, activation: str) -> tuple[Spec]:
+    if len(weight.shape) != 2:
+        raise ValueError(f"dense: weight has shape {weight.shape}; expected two dimensions (out, in)")
+    if len(x.shape) == 0:
+        raise ValueError("dense: x is a single number; expected at least one dimension (..., in)")
+    features, inputs = weight.shape
+    if x.shape[-1] != inputs:
+        raise ValueError(
+            f"dense: weight has {inputs} input features, x has {x.shape[-1]} ({describe(x=x, weight=weight)}); they "
+            "must agree"
+        )
+    if bias is not None and bias.shape != (features,):
+        raise ValueError(
+            f"dense: bias has shape {bias.shape}; expected ({features},), one number for each output feature "
+            f"({describe(weight=weight)})"
+        )
+    return (Spec((*x.shape[:-1], features), x.dtype),)
+
+
+def _lower_dense(
+    lowering: Lowering, inputs: tuple[Operand, Operand, Operand | None], outputs: tuple[Operand], *, activation: str
+) -> None:
+    (x, weight, bias), (y,) = inputs, outputs
+    rows, (columns, depth) = math.prod(x.shape[:-1]), weight.shape
+    lower_product(lowering, y, Factors(x, weight, rows, columns, depth, (), (), False, True), bias, activation)
+
+
+def _vjp_dense(
+    grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], *, activation: str
+) -> Sequence[Any]:
+    return dense_backward(grads[0], *inputs, activation=activation, output=outputs[0])
+
+
+_dense = Primitive("dense", _infer_dense, _lower_dense, _vjp_dense)
+
+
+def _activation(op_name: str, activation: str | None) -> str:
+    return str(choice(op_name, "activation", "identity" if activation is None else activation, ACTIVATIONS))
+
+
+@op(draw=draw.dense)
+def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = None, out: Any = None) -> Any:
+    """A layer in which every output looks at every input: a = s(W x + b) for each row x.
+
+    y[..., o] = s(b[o] + sum_i W[o, i] x[..., i]). Equivalent to ``s(x @ weight.T + bias)``.
+
+    x (..., in), weight (out, in), bias (out,) or None: all float32 or all float64; the result is (..., out).
+    ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid". ``out`` takes the result; it may not
+    overlap an argument.
+
+    Raises ValueError if the sizes disagree.
+
+    Numerics: sums are in the operands' precision, in an order that depends on the shapes only.
+
+    >>> import numpy as np
+    >>> W, b = np.float32([[1, 1], [1, -1]]), np.float32([10, 0])
+    >>> dense(np.float32([1, 2]), W, b, activation="relu")
+    array([13.,  0.], dtype=float32)
+    """
+    x, weight, bias = floats("dense", x=x, weight=weight, bias=bias)
+    attrs = {"activation": _activation("dense", activation)}
+    if out is not None:
+        specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
+        (spec,) = _infer_dense(*specs, **attrs)  # type: ignore[arg-type]
+        output("dense", out, spec, x=x, weight=weight, bias=bias)
+        return execute(_dense, (x, weight, bias), attrs, out=out)[0]
+    return _dense(x, weight, bias, **attrs)[0]
+
+
+def dense_backward(
+    grad: Any, x: Any, weight: Any, bias: Any = None, *, activation: str | None = None, output: Any = None
+) -> tuple[Any, Any, Any]:
+    """Gradients of :func:`dense`; ``output`` is its result, if it is at hand.
+
+    In the forward pass z = x W^T + b and y = s(z), row by row; so with d = g s'(z):
+    dx = d W,  dW = sum over the rows of d x^T,  db = sum over the rows of d.
+    """
+    grad, x, weight, bias, output = floats("dense_backward", grad=grad, x=x, weight=weight, bias=bias, output=output)
+    activation = _activation("dense_backward", activation)
+    specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
+    (spec,) = _infer_dense(*specs, activation=activation)  # type: ignore[arg-type]
+    check_grad("dense_backward", grad, spec.shape)
+    if activation != "identity":
+        y = dense(x, weight, bias, activation=activation) if output is None else output
+        (grad,) = PRIMITIVES[f"{activation}_grad"](grad, y)
+    rows = builtins.int(math.prod(x.shape[:-1]))
+    features, inputs = weight.shape
+    flat = len(x.shape) == 2
+    g = grad if flat else shape.reshape(grad, (rows, features))
+    r = x if flat else shape.reshape(x, (rows, inputs))
+    (dx,) = _matmul(g, weight, transpose_a=False, transpose_b=False)
+    (dweight,) = _matmul(g, r, transpose_a=True, transpose_b=False)
+    dbias = None if bias is None else reductions.sum(g, axis=0)
+    return dx if flat else shape.reshape(dx, x.shape), dweight, dbias

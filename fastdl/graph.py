@@ -1,0 +1,354 @@
+"""Recording: a graph of primitives, and the tensors that stand for arrays while a function is recorded.
+
+A recorded tensor knows its shape and dtype but has no values. Calling an op on it appends a node; NumPy's own functions
+and operators do the same through NumPy's protocols, so ordinary NumPy code records. What needs values while recording
+(``bool(t)``, ``float(t)``, ``np.asarray(t)``) raises and names the remedy.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import functional as F
+from .ops import Array, Primitive, Spec, Symbol
+
+
+class RecordingError(TypeError):
+    """Something was asked of a recorded tensor that needs its values."""
+
+
+def _needs_values(what: str, remedy: str) -> RecordingError:
+    return RecordingError(f"{what} needs the values of a recorded tensor, which has none until the plan runs: {remedy}")
+
+
+class Node:
+    """One primitive with its inputs (None for an absent one), attributes and outputs."""
+
+    __slots__ = ("attrs", "inputs", "outputs", "primitive")
+
+    def __init__(self, primitive: Primitive, inputs: tuple["Tensor | None", ...], attrs: dict[str, Any]) -> None:
+        self.primitive, self.inputs, self.attrs = primitive, inputs, attrs
+        self.outputs: tuple[Tensor, ...] = ()
+
+
+_recording = threading.local()
+
+
+def current_graph() -> "Graph | None":
+    """The graph that this Python thread is recording into, if it is."""
+    stack = getattr(_recording, "graphs", None)
+    return stack[-1] if stack else None
+
+
+class Graph:
+    """Nodes in the order of recording, which is an order they can run in.
+
+    ``with graph:`` makes it the current one: functions transformed inside are then recorded into it even if their
+    arguments are plain arrays, because they may have captured its tensors.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.constants: list[tuple[Tensor, Array]] = []
+        self._constant_of: dict[int, Tensor] = {}
+        self._numbers: dict[tuple[Any, ...], Tensor] = {}
+        self._known: dict[tuple[Any, ...], tuple[Tensor, ...]] = {}
+
+    def __enter__(self) -> "Graph":
+        if not hasattr(_recording, "graphs"):
+            _recording.graphs = []
+        _recording.graphs.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _recording.graphs.pop()
+
+    def input(self, spec: Spec) -> "Tensor":
+        """A tensor whose values are given when the plan runs."""
+        return Tensor(self, spec, None)
+
+    def constant(self, array: Array) -> "Tensor":
+        """A tensor for an array that the recorded function captured.
+
+        The array is not copied: changing it in place is seen by the next run. Numbers are shared by value.
+        """
+        if array.ndim == 0:
+            key = (array.dtype, array.tobytes())
+            if key not in self._numbers:
+                self._numbers[key] = self._new_constant(array.copy())
+            return self._numbers[key]
+        if id(array) not in self._constant_of:  # self.constants keeps the array alive, so its id stays its own
+            self._constant_of[id(array)] = self._new_constant(array)
+        return self._constant_of[id(array)]
+
+    def _new_constant(self, array: Array) -> "Tensor":
+        tensor = Tensor(self, Spec(array.shape, array.dtype), None)
+        self.constants.append((tensor, array))
+        return tensor
+
+    def lift(self, x: Any) -> "Tensor":
+        """``x`` as a tensor of this graph."""
+        if isinstance(x, Tensor):
+            if x.graph is not self:
+                raise RecordingError(
+                    "a recorded tensor left the function that was recorded and is used in another: return it as a "
+                    "result instead of storing it"
+                )
+            return x
+        return self.constant(x if isinstance(x, np.ndarray) else np.asarray(x))
+
+    def append(self, primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any]) -> "tuple[Tensor, ...]":
+        """Append a node, or find the same one: all primitives are functions of their inputs and attributes."""
+        lifted = tuple([None if x is None else self.lift(x) for x in inputs])
+        key = (primitive.name, *[id(x) for x in lifted], *attrs.values())
+        found = self._known.get(key) if primitive.name != "identity" else None
+        if found is not None:
+            return found
+        specs = [None if x is None else Spec(x.shape, x.dtype) for x in lifted]
+        node = Node(primitive, lifted, attrs)
+        node.outputs = tuple([Tensor(self, spec, node) for spec in primitive.infer(*specs, **attrs)])
+        self.nodes.append(node)
+        self._known[key] = node.outputs
+        return node.outputs
+
+
+_identity = Primitive(
+    "identity", lambda x: (x,), lambda *_: None, lambda grads, inputs, outputs: (grads[0],), view=lambda x: 0
+)
+
+
+def identity(x: "Tensor") -> "Tensor":
+    """The same values as a tensor of its own: a place to differentiate at."""
+    return x.graph.append(_identity, (x,), {})[0]
+
+
+class Tensor(Symbol):
+    """A recorded tensor: shape and dtype, and the node that makes it (None for inputs and constants)."""
+
+    __slots__ = ("dtype", "graph", "node", "shape")
+    __hash__ = object.__hash__
+
+    def __init__(self, graph: Graph, spec: Spec, node: Node | None) -> None:
+        self.graph, self.node = graph, node
+        self.shape, self.dtype = spec
+
+    def record(self, primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[Any, ...]:
+        return self.graph.append(primitive, inputs, attrs)
+
+    # What an array has.
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return Spec(self.shape, self.dtype).size
+
+    @property
+    def T(self) -> "Tensor":
+        return F.transpose(self)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<recorded tensor {self.shape} {self.dtype}>"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a recorded tensor without dimensions")
+        return self.shape[0]
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (np.ndarray, list)) or (isinstance(index, Tensor)):
+            chosen = index if isinstance(index, Tensor) else np.asarray(index)
+            if chosen.dtype == np.bool_:
+                raise _needs_values("t[mask]", "the size of the result depends on the mask; use F.where(mask, t, 0)")
+            return F.take(self, chosen, axis=0)
+        return F.slice(self, index if isinstance(index, tuple) else (index,))
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return F.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return F.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return F.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return F.min(self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None) -> Any:
+        return F.argmax(self, axis=axis)
+
+    def reshape(self, *shape: Any) -> Any:
+        return F.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        return F.reshape(self, (-1,))
+
+    def transpose(self, *axes: Any) -> Any:
+        return F.transpose(self, axes[0] if len(axes) == 1 else (axes or None))
+
+    def astype(self, dtype: Any) -> Any:
+        return F.astype(self, dtype)
+
+    # What would need values.
+    def __bool__(self) -> bool:
+        raise _needs_values("bool(t) (an if, while, and, or)", "use F.where(condition, a, b)")
+
+    def __int__(self) -> int:
+        raise _needs_values("int(t)", "keep it a tensor, or pass the number as a static argument")
+
+    def __index__(self) -> int:
+        raise _needs_values("a Python index or range(t)", "pass the number as a static argument, or use F.take")
+
+    def __float__(self) -> float:
+        raise _needs_values("float(t)", "keep it a tensor: F's functions take tensors of shape ()")
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise _needs_values("np.asarray(t)", "return the tensor from the recorded function and convert the result")
+
+    def item(self) -> float:
+        raise _needs_values("t.item()", "return the tensor from the recorded function and use the result")
+
+    # NumPy's protocols.
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        function = _UFUNCS.get(ufunc)
+        if method == "reduce" and ufunc in _REDUCTIONS:
+            given = {k: v for k, v in options.items() if v is not None or k == "axis"}
+            return _REDUCTIONS[ufunc](*inputs, **{"axis": 0, **given})  # NumPy: ufunc.reduce is along axis 0
+        if method != "__call__" or function is None:
+            name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+            raise RecordingError(f"np.{name} cannot be recorded; write it with the functions of fastdl.functional")
+        if any(value is not None for value in options.values()):
+            raise RecordingError(f"np.{ufunc.__name__} is recorded without options, got {sorted(options)}")
+        return function(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        recorded = _FUNCTIONS.get(function)
+        if recorded is None:
+            raise RecordingError(
+                f"np.{function.__name__} cannot be recorded; write it with the functions of fastdl.functional"
+            )
+        return recorded(*args, **options)
+
+
+def _method(name: str, function: Callable[..., Any], swapped: bool = False) -> None:
+    def operator(self: Tensor, other: Any) -> Any:
+        if isinstance(other, np.ndarray) and other.dtype == np.float64 and other.ndim == 0:
+            other = float(other)  # a NumPy number is as weak as a Python one, as in NumPy 2 with arrays of its dtype
+        return function(other, self) if swapped else function(self, other)
+
+    setattr(Tensor, name, operator)
+
+
+for _name, _function in {
+    "add": F.add,
+    "sub": F.subtract,
+    "mul": F.multiply,
+    "truediv": F.divide,
+    "pow": F.power,
+    "matmul": F.matmul,
+}.items():
+    _method(f"__{_name}__", _function)
+    _method(f"__r{_name}__", _function, swapped=True)
+for _name, _function in {
+    "lt": F.less,
+    "le": F.less_equal,
+    "gt": F.greater,
+    "ge": F.greater_equal,
+    "eq": F.equal,
+    "ne": F.not_equal,
+}.items():
+    _method(f"__{_name}__", _function)
+Tensor.__neg__ = lambda self: F.negative(self)  # type: ignore[attr-defined]
+Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
+Tensor.__abs__ = lambda self: F.abs(self)  # type: ignore[attr-defined]
+
+
+_UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: F.add,
+    np.subtract: F.subtract,
+    np.multiply: F.multiply,
+    np.divide: F.divide,
+    np.power: F.power,
+    np.maximum: F.maximum,
+    np.minimum: F.minimum,
+    np.negative: F.negative,
+    np.exp: F.exp,
+    np.log: F.log,
+    np.sqrt: F.sqrt,
+    np.absolute: F.abs,
+    np.tanh: F.tanh,
+    np.square: lambda x: F.multiply(x, x),
+    np.reciprocal: lambda x: F.divide(1.0, x),
+    np.matmul: F.matmul,
+    np.less: F.less,
+    np.less_equal: F.less_equal,
+    np.greater: F.greater,
+    np.greater_equal: F.greater_equal,
+    np.equal: F.equal,
+    np.not_equal: F.not_equal,
+}
+_REDUCTIONS: dict[Any, Callable[..., Any]] = {np.add: F.sum, np.maximum: F.max, np.minimum: F.min}
+
+
+def _stack(arrays: Any, axis: int = 0) -> Any:
+    return F.concatenate([_expand_dims(a, axis) for a in arrays], axis=axis)
+
+
+def _expand_dims(x: Any, axis: int) -> Any:
+    position = axis if axis >= 0 else len(x.shape) + 1 + axis
+    return F.reshape(x, (*x.shape[:position], 1, *x.shape[position:]))
+
+
+def _squeeze(x: Any, axis: Any = None) -> Any:
+    dropped = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim))}
+    return F.reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in dropped and n == 1)))
+
+
+def _swapaxes(x: Any, a: int, b: int) -> Any:
+    axes = list(range(x.ndim))
+    axes[a], axes[b] = axes[b], axes[a]
+    return F.transpose(x, tuple(axes))
+
+
+def _clip(x: Any, low: Any = None, high: Any = None) -> Any:
+    x = x if low is None else F.maximum(x, low)
+    return x if high is None else F.minimum(x, high)
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: F.sum,
+    np.mean: F.mean,
+    np.max: F.max,
+    np.min: F.min,
+    np.amax: F.max,
+    np.amin: F.min,
+    np.argmax: F.argmax,
+    np.reshape: F.reshape,
+    np.ravel: lambda x: F.reshape(x, (-1,)),
+    np.transpose: F.transpose,
+    np.swapaxes: _swapaxes,
+    np.concatenate: F.concatenate,
+    np.stack: _stack,
+    np.expand_dims: _expand_dims,
+    np.squeeze: _squeeze,
+    np.where: F.where,
+    np.take: lambda x, indices, axis=None: (
+        F.take(F.reshape(x, (-1,)), indices, axis=0) if axis is None else F.take(x, indices, axis=axis)
+    ),
+    np.take_along_axis: F.take_along_axis,
+    np.broadcast_to: F.broadcast_to,
+    np.clip: _clip,
+    np.dot: F.matmul,
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: x.ndim,
+    np.size: lambda x: x.size,
+    np.zeros_like: lambda x: np.zeros(x.shape, x.dtype),
+    np.ones_like: lambda x: np.ones(x.shape, x.dtype),
+}

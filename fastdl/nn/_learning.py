@@ -1,0 +1,110 @@
+"""What a model learns from data and answers about it: fit, predict, predict_proba, evaluate.
+
+``fastdl.training`` does the work; it knows models only by ``apply``, ``parameters``, ``buffers`` and ``dtype``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import training
+from ..ops import Array
+
+if TYPE_CHECKING:
+    from ..optim import Optimizer
+
+
+class Learner:
+    """The methods of ``nn.Module`` that take data."""
+
+    loss: Any = None
+    """The loss that ``fit`` used: its name, or the function."""
+    classes: list[Any] | None = None
+    """Class labels in the order of the outputs, after ``fit`` with a classification loss."""
+    input_shape: tuple[int, ...] | None = None
+    """Shape of one sample, after ``fit``."""
+    history: Any = None
+    """The numbers of the last ``fit``."""
+    extra: dict[str, Any] | None = None
+    """What was saved along with the model: see ``fd.save``."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | Callable[..., Any] | None = None,
+        optimizer: "str | Optimizer | None" = None,
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        seed: int | None = None,
+        metrics: Sequence[str | Callable[[Array, Array], float]] = (),
+        sample_weight: Any = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        callbacks: Sequence[Any] = (),
+        progress: bool | None = None,
+    ) -> "training.History":
+        """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
+
+        ``loss``: "cross_entropy", "binary_cross_entropy_with_logits", "mse", or a function of (outputs, targets);
+        None chooses by y: labels are classes, floats are values. ``optimizer``: "adam" (also if None), "sgd", "adamw"
+        or one of ``fastdl.optim``. ``batch_size=None``: all samples at once. ``validation_data``: (X, y), judged after
+        each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the initial weights). ``metrics``: "accuracy",
+        "rmse", "mae", "r2" or functions of (targets, predictions). ``sample_weight`` (N,) and ``class_weight``
+        ("balanced" or label -> weight) weigh the loss. ``callbacks``: see ``fastdl.training.Callback``; a plain
+        function (model, epoch, numbers) is called after each epoch and ends training by returning True.
+        ``progress``: a bar on standard error; None shows it on a terminal only.
+
+        X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
+        fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
+
+        Raises TypeError or ValueError for data and options that do not fit, before anything is computed.
+
+        >>> import numpy as np, fastdl as fd
+        >>> X = np.linspace(-1, 1, 20, dtype=np.float32).reshape(20, 1)
+        >>> model = fd.nn.Dense(1, 1)
+        >>> history = model.fit(X, 3 * X + 1, optimizer=fd.optim.SGD(0.1), epochs=200, batch_size=None)
+        >>> model.predict(np.float32([[2.0]])).round(2)
+        array([[7.]], dtype=float32)
+        """
+        return training.fit(
+            self,
+            X,
+            y,
+            loss=loss,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            seed=seed,
+            metrics=metrics,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            callbacks=callbacks,
+            progress=progress,
+        )
+
+    def predict(self, X: Any, *, batch_size: int = 256) -> Array:
+        """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...)."""
+        return training.predict(self, X, batch_size=batch_size)
+
+    def predict_proba(self, X: Any, *, batch_size: int = 256) -> Array:
+        """Probabilities (N, classes) in the order of ``model.classes``: the loss's link applied to the outputs.
+
+        Raises ValueError if the model was not trained with a classification loss.
+        """
+        return training.predict_proba(self, X, batch_size=batch_size)
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        metrics: Sequence[str | Callable[[Array, Array], float]] = (),
+        batch_size: int = 256,
+        loss: str | Callable[..., Any] | None = None,
+    ) -> dict[str, float]:
+        """Loss, accuracy (after a classification loss) and ``metrics`` on samples X with targets y."""
+        return training.evaluate(self, X, y, metrics=metrics, batch_size=batch_size, loss=loss)

@@ -1,0 +1,104 @@
+"""Parameters and buffers of a model by name: as nested dicts, as flat dicts, and matched with what somebody gives.
+
+The name of an array is the way to it, ``"0.weight"``; as a nested dict that is ``{"0": {"weight": ...}}``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..ops import Array, Symbol
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+class Slot(NamedTuple):
+    """One parameter or buffer: its full name, the module that holds it, its name there, and the array."""
+
+    name: str
+    module: "Module"
+    attribute: str
+    array: Array
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return id(self.module), self.attribute
+
+
+def slots(model: "Module", *kinds: str) -> list[Slot]:
+    """The arrays of all modules in order; ``kinds`` are "parameters" and "buffers". A shared module counts once."""
+    found = []
+    for path, module in model.named_modules():
+        for kind in kinds:
+            for attribute, array in module.__dict__[f"_{kind}"].items():
+                found.append(Slot(f"{path}.{attribute}" if path else attribute, module, attribute, array))
+    return found
+
+
+def nested(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """``{"0.weight": w}`` as ``{"0": {"weight": w}}``."""
+    tree: dict[str, Any] = {}
+    for name, value in named:
+        *path, last = name.split(".")
+        place = tree
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
+    return tree
+
+
+def flat(tree: Any, caller: str) -> dict[str, Any]:
+    """The inverse of :func:`nested`; a dict that is flat already stays as it is."""
+    if not isinstance(tree, Mapping):
+        raise TypeError(f"{caller} is a {type(tree).__name__}; expected a dict of arrays as from model.parameters()")
+    found: dict[str, Any] = {}
+
+    def walk(part: Mapping[Any, Any], path: str) -> None:
+        for key, value in part.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{caller} has the key {key!r}; expected text as from model.parameters()")
+            if isinstance(value, Mapping):
+                walk(value, f"{path}{key}.")
+            else:
+                found[path + key] = value
+
+    walk(tree, "")
+    return found
+
+
+def match(caller: str, expected: list[Slot], given: Mapping[str, Any]) -> list[tuple[Slot, Any]]:
+    """Each slot with its value. All that is missing, unexpected or misshapen is listed in one error."""
+    problems = [f"{s.name} {s.array.shape} is missing" for s in expected if s.name not in given]
+    known = {s.name for s in expected}
+    problems += [f"{name} is unexpected" for name in given if name not in known]
+    pairs = []
+    for slot in expected:
+        if slot.name in given:
+            value = given[slot.name]
+            if not isinstance(value, (np.ndarray, Symbol)):
+                try:
+                    value = np.asarray(value)
+                except Exception as error:
+                    problems.append(f"{slot.name} is a {type(value).__name__}, which makes no array ({error})")
+                    continue
+            if tuple(value.shape) != slot.array.shape:
+                problems.append(f"{slot.name} has shape {tuple(value.shape)}, expected {slot.array.shape}")
+            elif not _fits(value.dtype, slot.array.dtype):
+                problems.append(f"{slot.name} has dtype {value.dtype}, expected {slot.array.dtype}")
+            pairs.append((slot, value))
+    if problems:
+        raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}")
+    return pairs
+
+
+def _fits(given: np.dtype[Any], expected: np.dtype[Any]) -> bool:
+    """Floats of any size stand for floats (they are converted); whatever else must agree."""
+    return given == expected or given.kind == expected.kind == "f"
+
+
+def copy_in(pairs: Iterable[tuple[Slot, Any]]) -> None:
+    """Write the values into the slots' arrays, which stay the same objects."""
+    for slot, value in pairs:
+        slot.array[...] = value

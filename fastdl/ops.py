@@ -1,0 +1,215 @@
+"""The registry: one row an op, and one way to run a row's kernels.
+
+There are two kinds of rows. A *primitive* is what a graph is made of: a shape rule, how it lowers to kernel launches,
+and its vector-Jacobian product, written with other primitives so that gradients can be differentiated again. An *op*
+is what users call: a public function, its backward, its naive twin in ``fastdl.reference`` (same name) and a way to
+draw random valid arguments. Verification, benchmarks and documentation walk the ops; a test makes sure that nothing
+is missing from a row.
+
+Shapes are tuples, dtypes NumPy dtypes; attributes are the static options of a primitive and must be hashable.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, address_of
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of an array that need not exist yet."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+class Operand(NamedTuple):
+    """An input or output of a primitive while it is lowered: its spec and its place. Always C-contiguous."""
+
+    buffer: Buffer
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        return Spec(self.shape, self.dtype).size
+
+
+class Symbol:
+    """Base of recorded tensors: lets the functional floor recognise them without knowing the graph above it."""
+
+    __slots__ = ()
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    def record(self, primitive: "Primitive", inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[Any, ...]:
+        """Append a node to the graph this tensor belongs to; returns the node's outputs."""
+        raise NotImplementedError
+
+
+class Lowering:
+    """What a primitive's ``lower`` writes to: launches with operands as arguments, scratch, and failures."""
+
+    def __init__(self, builder: ProgramBuilder, failures: list[Exception]) -> None:
+        self._builder = builder
+        self._failures = failures
+
+    def launch(
+        self,
+        kernel: Kernel,
+        dtypes: np.dtype[Any] | Sequence[np.dtype[Any]],
+        arguments: Iterable[Argument | Operand],
+        *,
+        cells: int,
+        work: float,
+    ) -> None:
+        """Append a launch; ``work`` is its cost in about nanoseconds of one core."""
+        if isinstance(dtypes, np.dtype):
+            dtypes = (dtypes,)
+        plain = [a.buffer if isinstance(a, Operand) else a for a in arguments]
+        self._builder.launch(kernel, [d.name for d in dtypes], plain, cells=cells, work=work)
+
+    def scratch(self, shape: Shape, dtype: np.dtype[Any]) -> Operand:
+        """A temporary array that lives until the primitive's last launch."""
+        return Operand(self._builder.scratch(Spec(shape, dtype).nbytes), shape, dtype)
+
+    def worker_scratch(self, count: int, dtype: np.dtype[Any]) -> tuple[Buffer, int]:
+        """``count`` elements for each worker: (place, stride between workers in elements)."""
+        place, stride = self._builder.worker_scratch(count * dtype.itemsize)
+        return place, stride // dtype.itemsize
+
+    def constant(self, values: Sequence[int]) -> Buffer:
+        """Integers that a kernel reads through a pointer: shapes, strides."""
+        return self._builder.constant(values)
+
+    def failure(self, error: Exception) -> int:
+        """A code for the kernel to write into the status word; the run then raises ``error``."""
+        self._failures.append(error)
+        return len(self._failures)
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """A kind of node. ``infer(*specs, **attrs)`` gives the output specs; ``lower(lowering, inputs, outputs, **attrs)``
+    the launches; ``vjp(grads, inputs, outputs, **attrs)`` one gradient per input (None where there is none).
+
+    ``view(spec, **attrs)``: where in its input's memory the output lies (in elements, contiguous), or None if it has to
+    be copied out; inside a plan a view costs nothing. ``in_place``: pairs (output, input) that may share memory.
+    ``vjp`` None: not differentiable (integers, comparisons, optimiser steps).
+    """
+
+    name: str
+    infer: Callable[..., tuple[Spec, ...]]
+    lower: Callable[..., None]
+    vjp: Callable[..., Sequence[Any]] | None = None
+    view: Callable[..., int | None] | None = None
+    in_place: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name in PRIMITIVES:
+            raise ValueError(f"there are two primitives named {self.name}")
+        PRIMITIVES[self.name] = self
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> tuple[Any, ...]:
+        """Run on arrays, or record on symbols. ``inputs`` were checked by the caller; None is an absent input."""
+        for x in inputs:
+            if isinstance(x, Symbol):
+                return x.record(self, inputs, attrs)
+        return execute(self, inputs, attrs)
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True)
+class Op:
+    """A public op. The names of its parts follow from its own: see the properties."""
+
+    name: str
+    forward: Callable[..., Any]
+    draw: Callable[[np.random.Generator, np.dtype[Any]], tuple[tuple[Any, ...], dict[str, Any]]] | None
+
+    @property
+    def backward(self) -> Callable[..., Any] | None:
+        """``F.<name>_backward``, beside the forward; None for an op without gradient."""
+        module = importlib.import_module(self.forward.__module__)
+        function: Callable[..., Any] | None = getattr(module, f"{self.name}_backward", None)
+        return function
+
+    @property
+    def reference(self) -> Callable[..., Any]:
+        """The naive twin in ``fastdl.reference``."""
+        function: Callable[..., Any] = getattr(importlib.import_module("fastdl.reference"), self.name)
+        return function
+
+    @property
+    def reference_backward(self) -> Callable[..., Any]:
+        """The naive twin of the backward."""
+        function: Callable[..., Any] = getattr(importlib.import_module("fastdl.reference"), f"{self.name}_backward")
+        return function
+
+
+OPS: dict[str, Op] = {}
+
+
+def op(draw: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a public function under its own name; ``draw(rng, dtype)`` makes random valid (args, kwargs)."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        OPS[function.__name__] = Op(function.__name__, function, draw)
+        return function
+
+    return register
+
+
+def prepared(x: Array) -> Array:
+    """``x`` as kernels need it: C-contiguous and aligned; a copy only if it is not."""
+    flags = x.flags
+    if flags.c_contiguous and flags.aligned:
+        return x
+    return np.require(x, requirements=["C", "A"])
+
+
+def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> tuple[Array, ...]:
+    """Run one primitive on arrays. The program is made once per (shapes, dtypes, attributes) and kept."""
+    arrays = [None if x is None else prepared(x) for x in inputs]
+    key = tuple([None if x is None else (x.shape, x.dtype) for x in arrays])
+    program, specs = _eager_program(primitive, key, tuple(attrs.items()))
+    outputs: tuple[Array, ...] = (out,) if out is not None else tuple([np.empty(*spec) for spec in specs])
+    program.run([0 if x is None else address_of(x) for x in (*arrays, *outputs)])
+    return outputs
+
+
+@functools.lru_cache(maxsize=1024)
+def _eager_program(
+    primitive: Primitive, key: tuple[tuple[Shape, np.dtype[Any]] | None, ...], items: tuple[tuple[str, Any], ...]
+) -> tuple[Program, tuple[Spec, ...]]:
+    attrs = dict(items)
+    specs = [None if k is None else Spec(*k) for k in key]
+    results = primitive.infer(*specs, **attrs)
+    builder = ProgramBuilder()
+    operands = [
+        None if spec is None else Operand(Buffer.external(i), *spec) for i, spec in enumerate((*specs, *results))
+    ]
+    failures: list[Exception] = []
+    lowering = Lowering(builder, failures)
+    primitive.lower(lowering, tuple(operands[: len(specs)]), tuple(operands[len(specs) :]), **attrs)
+    return builder.build(len(operands), failures), results

@@ -1,0 +1,117 @@
+"""The architecture of a model as JSON, and the way back.
+
+A layer is ``{"layer": "Dense", "options": {...}}``, a container ``{"layer": "Sequential", "parts": [...]}``, a module
+that stands in a second place ``{"same_as": "0"}``, and a class of somebody's own ``{"class": "package.Net"}``, which
+is a name to show: such a model has to be given to ``load``.
+"""
+
+import inspect
+from typing import Any
+
+from ..nn import LAYERS, Module, ModuleList, Sequential
+from .errors import clipped
+
+_DEEPEST = 100  # containers in containers
+_MOST = 100_000  # layers, shared ones counted wherever they stand: sharing must not make a small file endless work
+
+
+class ArchitectureError(ValueError):
+    """A description that makes no model; the message says why."""
+
+
+def describe(module: Module) -> dict[str, Any]:
+    """The description of a model. Raises ValueError for a model that could not be built again."""
+    layers, depth = _measure(module, {})
+    if layers > _MOST or depth > _DEEPEST:
+        raise ValueError(
+            f"save: the model has {layers} layers, {depth} containers deep; expected at most {_MOST} and {_DEEPEST}"
+        )
+    return _describe(module, "", {})
+
+
+def _measure(module: Module, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """(layers, depth) of a model; a module that stands in two places counts twice."""
+    if id(module) not in known:
+        parts = [_measure(part, known) for part in module._modules.values()]
+        known[id(module)] = 1 + sum(n for n, _ in parts), max((1 + d for _, d in parts), default=0)
+    return known[id(module)]
+
+
+def _describe(module: Module, path: str, seen: dict[int, str]) -> dict[str, Any]:
+    if id(module) in seen:
+        return {"same_as": seen[id(module)]}
+    seen[id(module)] = path
+    kind = type(module)
+    if LAYERS.get(kind.__name__) is not kind:
+        return {"class": f"{kind.__module__}.{kind.__qualname__}"}
+    if kind in (Sequential, ModuleList):
+        prefix = f"{path}." if path else ""
+        parts = [_describe(part, prefix + name, seen) for name, part in module._modules.items()]
+        return {"layer": kind.__name__, "parts": parts}
+    return {"layer": kind.__name__, "options": module.config()}
+
+
+def build(description: Any) -> Module:
+    """The model of a description that is not to be trusted. Raises ArchitectureError."""
+    model = _build(description, "", {}, 0)
+    layers, _ = _measure(model, {})
+    if layers > _MOST:
+        raise ArchitectureError(f"the model has {layers} layers; expected at most {_MOST}")
+    return model
+
+
+def _build(description: Any, path: str, built: dict[str, Module], depth: int) -> Module:
+    where = f"layer {path}" if path else "the model"
+    if depth > _DEEPEST:
+        raise ArchitectureError(f"{where} lies over {_DEEPEST} containers deep")
+    if not isinstance(description, dict):
+        raise ArchitectureError(f"{where} is described by {clipped(description)}; expected a dict")
+    if "class" in description:
+        name = clipped(description["class"])
+        raise ArchitectureError(
+            f"{where} is of the class {name}, which a file can only name: pass a model to fill, fd.load(path, model)"
+        )
+    if "same_as" in description:
+        same = built.get(description["same_as"]) if isinstance(description["same_as"], str) else None
+        if same is None:
+            raise ArchitectureError(f"{where} is said to be the same as {clipped(description['same_as'])}, not known")
+        return same
+    kind = description.get("layer")
+    layer = LAYERS.get(kind) if isinstance(kind, str) else None
+    if layer is None:
+        raise ArchitectureError(f"{where} is a {clipped(kind)}, which fastdl does not know; a newer version may")
+    if layer in (Sequential, ModuleList):
+        module = _container(layer, description, where, path, built, depth)
+    else:
+        module = _layer(layer, description, where)
+    built[path] = module
+    return module
+
+
+def _container(
+    kind: type[Module], description: dict[str, Any], where: str, path: str, built: dict[str, Module], depth: int
+) -> Module:
+    parts = description.get("parts")
+    if not isinstance(parts, list):
+        raise ArchitectureError(f"{where} has the parts {clipped(parts)}; expected a list")
+    prefix = f"{path}." if path else ""
+    layers = [_build(part, f"{prefix}{i}", built, depth + 1) for i, part in enumerate(parts)]
+    return Sequential(*layers) if kind is Sequential else ModuleList(layers)
+
+
+def _layer(kind: type[Module], description: dict[str, Any], where: str) -> Module:
+    options = description.get("options")
+    known = inspect.signature(kind.__init__).parameters
+    if not isinstance(options, dict):
+        raise ArchitectureError(f"{where} has the options {clipped(options)}; expected a dict")
+    for name in options:
+        if (
+            name not in known
+            or name == "self"
+            or known[name].kind in (known[name].VAR_POSITIONAL, known[name].VAR_KEYWORD)
+        ):
+            raise ArchitectureError(f"{where}, a {kind.__name__}, has the unknown option {clipped(name)}")
+    try:
+        return kind(**options)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ArchitectureError(f"{where} cannot be made: {error}") from None

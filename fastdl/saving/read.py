@@ -1,0 +1,179 @@
+"""Reading a model file that is not to be trusted.
+
+safetensors compares the sizes in the header with the file's; the model is built without memory, and only when all its
+arrays are found in the header with the right shape and dtype, they are read.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import safetensors
+
+from .. import init
+from ..nn import Module
+from ..nn._named import Slot, match
+from ..ops import Array
+from .architecture import ArchitectureError, build
+from .errors import ModelFileError, Path, check_path, clipped
+from .write import FORMAT
+
+_DTYPES = {
+    "BOOL": np.bool_,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "I8": np.int8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+    "U8": np.uint8,
+}
+
+
+def load(path: Path, model: Module | None = None) -> Module:
+    """The model of a file that ``fd.save`` wrote.
+
+    ``model``: an instance to fill and return instead of building one, for classes of your own, and for files from
+    elsewhere that hold arrays only (PyTorch's names and shapes are ours). It stays as it was if anything does not fit.
+
+    Raises ModelFileError, which names the file and the reason, for files that are missing, truncated or of another
+    kind, and for content that makes no model. Nothing that a file says is executed.
+    """
+    check_path("load", path)
+    if model is not None and not isinstance(model, Module):
+        raise TypeError(f"load: model is a {type(model).__name__}; expected an nn.Module or None")
+    try:
+        with _opened(path) as file:
+            header = {name: _promise(file, name) for name in file.keys()}
+            about = _about(file.metadata() or {}, needed=model is None)
+            if model is None:
+                model = _build(about, header)
+                for slot in model._slots():
+                    slot.module._replace(slot.attribute, _read(file, slot.name))
+            else:
+                pairs = _match(model._slots(), header)
+                for slot, values in [(slot, _read(file, slot.name)) for slot, _ in pairs]:
+                    slot.array[...] = values
+    except (_Malformed, ArchitectureError) as error:
+        raise ModelFileError(path, str(error)) from None
+    for name, value in about.items():
+        if name in ("loss", "classes", "input_shape", "extra"):
+            setattr(model, name, value)
+    return model
+
+
+class _Malformed(ValueError):
+    """Something in the file is not as it must be."""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file, its header checked by safetensors."""
+    try:
+        if not os.path.isfile(path):  # a device or pipe could keep us waiting
+            known = os.path.exists(path)
+            raise _Malformed("is not a file; give the path of a file" if known else "no such file; check the path")
+        with safetensors.safe_open(path, framework="numpy") as file:
+            yield file
+    except safetensors.SafetensorError as error:
+        raise _Malformed(f"is no safetensors file, or a damaged one ({error})") from None
+    except OSError as error:
+        raise _Malformed(f"cannot be read ({error.strerror or error}); check the path and the disk") from None
+
+
+def _promise(file: Any, name: str) -> Array:
+    """An array of the entry's shape and dtype that takes no memory."""
+    entry = file.get_slice(name)
+    dtype = _DTYPES.get(entry.get_dtype())
+    if dtype is None:
+        raise _Malformed(f"array {clipped(name)} has dtype {entry.get_dtype()}; expected one of {', '.join(_DTYPES)}")
+    try:
+        return np.broadcast_to(np.zeros((), dtype), entry.get_shape())
+    except (ValueError, OverflowError):
+        raise _Malformed(f"array {clipped(name)} has a shape beyond what NumPy can hold") from None
+
+
+def _read(file: Any, name: str) -> Array:
+    return np.array(file.get_tensor(name))
+
+
+def _match(expected: list[Slot], header: dict[str, Array]) -> list[tuple[Slot, Any]]:
+    try:
+        return match("load", expected, header)
+    except ValueError as error:
+        raise _Malformed(str(error).removeprefix("load: ")) from None
+
+
+def _build(about: dict[str, Any], header: dict[str, Array]) -> Module:
+    """The model that the file describes, with the shapes that the header has and no memory yet."""
+    with init.shapes_only():
+        model = build(about["architecture"])
+    if model.dtype.name != about["dtype"]:
+        raise _Malformed(f"its layers are {model.dtype}, but its dtype is said to be {clipped(about['dtype'])}")
+    for slot, promise in _match(model._slots(), header):
+        if promise.dtype != slot.array.dtype:
+            raise _Malformed(f"array {slot.name} is {promise.dtype}, but its layer is {slot.array.dtype}")
+    return model
+
+
+def _about(metadata: dict[str, str], needed: bool) -> dict[str, Any]:
+    """What the metadata say, checked. Empty for a file from elsewhere."""
+    if "fastdl" not in metadata:
+        if needed:
+            raise _Malformed("holds arrays only and no model: make the model and pass it, fd.load(path, model)")
+        return {}
+    try:
+        about = json.loads(metadata["fastdl"])
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise _Malformed(f"its metadata are no JSON ({reason})") from None
+    if not isinstance(about, dict):
+        raise _Malformed(f"its metadata are {clipped(about)}; expected a dict")
+    number = about.get("format")
+    if type(number) is not int or number < 1:
+        raise _Malformed(f"its format is {clipped(number)}; expected {FORMAT}")
+    if number > FORMAT:
+        raise _Malformed(f"its format is {clipped(number)}, this version of fastdl reads {FORMAT}: update fastdl")
+    for name, check in _CHECKS.items():
+        if name not in about:
+            raise _Malformed(f"its metadata have no {name!r}")
+        if not check(about[name]):
+            raise _Malformed(f"its {name} is {clipped(about[name])}, which makes no sense")
+    if about["input_shape"] is not None:
+        about["input_shape"] = tuple(about["input_shape"])
+    return about
+
+
+def _are_classes(value: Any) -> bool:
+    """None, or labels of one type."""
+    if value is None:
+        return True
+    if not isinstance(value, list) or not value:
+        return False
+    kind = type(value[0])
+    if kind not in (str, int, float, bool) or any(type(label) is not kind for label in value):
+        return False
+    return kind is not int or all(-(2**63) <= label < 2**63 for label in value)
+
+
+def _is_shape(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) <= 32 and all(type(n) is int and 0 <= n < 2**31 for n in value)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "architecture": lambda value: isinstance(value, dict),
+    "loss": lambda value: value is None or (isinstance(value, str) and len(value) <= 100),
+    "classes": _are_classes,
+    "input_shape": _is_shape,
+    "dtype": lambda value: value in ("float32", "float64"),
+    "extra": lambda value: value is None or isinstance(value, dict),
+}

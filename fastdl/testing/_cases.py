@@ -1,0 +1,173 @@
+"""Cases: arguments drawn from the registry, the layouts they may lie in, and their text as code.
+
+A case of ``<op>_backward`` has the gradient of the result in front of the op's own arguments.
+"""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import reference
+from ..ops import OPS, Array, Op
+
+LITERAL_ELEMENTS = 256  # arguments with more elements than that are not written out
+
+
+def find_op(name: str) -> Op:
+    """The op behind ``name``, which may be that of its backward; an unknown name raises with the close ones."""
+    importlib.import_module("fastdl.functional")  # fills the registry
+    found = OPS.get(name.removesuffix("_backward"))
+    if found is None or not hasattr(reference, name):
+        known = [n for op in OPS for n in (op, f"{op}_backward") if hasattr(reference, n)]
+        close = difflib.get_close_matches(name, known, n=4)
+        remedy = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+        raise ValueError(f"verify: there is no op named {name!r}; {remedy}")
+    return found
+
+
+def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[list[Any], dict[str, Any]]:
+    """Random valid arguments and options of an op or of its backward: what ``verify`` uses.
+
+    Equivalent to nothing in NumPy; the same seed gives the same arguments.
+
+    >>> from fastdl import testing
+    >>> (x, shape), options = testing.draw("reshape", seed=3)
+    >>> x.dtype
+    dtype('float32')
+    """
+    op = find_op(name)
+    rng = np.random.default_rng(seed)
+    if op.draw is None:
+        raise ValueError(f"{op.name} has no way to draw arguments")
+    args, options = op.draw(rng, np.dtype(dtype))
+    if name == op.name:
+        return list(args), options
+    y = op.reference(*args, **options)
+    return [rng.standard_normal(y.shape).astype(dtype), *args], options
+
+
+class Case(NamedTuple):
+    """Arguments of one call, and the layout in which the arrays are handed over."""
+
+    name: str
+    dtype: str
+    args: list[Any]
+    options: dict[str, Any]
+    layout: str = "plain"
+    source: str = ""  # the draw it came from, as code; empty if the arguments were changed since
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What makes a case hard to read: elements (or none at all), and options."""
+        arrays = list(arrays_in(self.args))
+        return sum((a.size or 10) + a.ndim for a in arrays), len(self.options) + len(arrays) + (self.layout != "plain")
+
+    def arranged(self) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments as fresh arrays in the case's layout."""
+        arrange = LAYOUTS[self.layout][0]
+        return map_arrays(arrange, self.args), map_arrays(arrange, self.options)
+
+    def expected(self) -> Any:
+        """What the reference says."""
+        return tidy(getattr(reference, self.name)(*self.args, **self.options))
+
+    def code(self, function: str) -> str:
+        """The call as code to paste."""
+        names = list(inspect.signature(getattr(reference, self.name)).parameters)
+        lines = ["import numpy as np", "from fastdl import reference"]
+        if sum(a.size for a in arrays_in([self.args, self.options])) > LITERAL_ELEMENTS and self.source:
+            given = ["*args", "**options"]
+            lines += ["from fastdl import testing", f"args, options = {self.source}"]
+            if self.layout != "plain":
+                change = LAYOUTS[self.layout][1].format(x="x")
+                lines += [f"args = [{change} if isinstance(x, np.ndarray) else x for x in args]"]
+        else:
+            given = []
+            for name, value in zip(names, self.args, strict=False):
+                if isinstance(value, np.ndarray):
+                    lines.append(f"{name} = {literal(value)}")
+                    if value.ndim and self.layout != "plain":
+                        lines.append(f"{name} = {LAYOUTS[self.layout][1].format(x=name)}")
+                    given.append(name)
+                else:
+                    given.append(literal(value))
+            given += [f"{name}={literal(value)}" for name, value in self.options.items()]
+        call = ", ".join(given)
+        return "\n".join([*lines, f"expected = reference.{self.name}({call})", f"got = {function}({call})"])
+
+
+def arrays_in(value: Any) -> Iterator[Array]:
+    """The arrays among arguments, also those in lists."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from arrays_in(part)
+    elif isinstance(value, dict):
+        yield from arrays_in(list(value.values()))
+
+
+def tidy(result: Any) -> Any:
+    """A result with NumPy's numbers as arrays and a list as a tuple."""
+    if isinstance(result, (tuple, list)):
+        return tuple(tidy(part) for part in result)
+    return np.asarray(result) if isinstance(result, np.generic) else result
+
+
+def map_arrays(function: Callable[[Array], Array], value: Any) -> Any:
+    """The same arguments with ``function`` applied to each array."""
+    if isinstance(value, np.ndarray):
+        return function(value)
+    if isinstance(value, list) or type(value) is tuple:
+        return type(value)(map_arrays(function, part) for part in value)
+    if isinstance(value, dict):
+        return {key: map_arrays(function, part) for key, part in value.items()}
+    return value
+
+
+def _strided(x: Array) -> Array:
+    return np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x.copy()
+
+
+def _reversed(x: Array) -> Array:
+    return x[..., ::-1].copy()[..., ::-1] if x.ndim else x.copy()
+
+
+def _read_only(x: Array) -> Array:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+# name -> (function, the same as code); results of a layout hold the same numbers.
+LAYOUTS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "plain": (lambda x: x.copy(), "{x}"),
+    "strided": (_strided, "np.repeat({x}, 2, axis=-1)[..., ::2]"),
+    "read-only": (_read_only, "np.frombuffer({x}.tobytes(), {x}.dtype).reshape({x}.shape)"),
+    "reversed": (_reversed, "{x}[..., ::-1].copy()[..., ::-1]"),
+    "Fortran order": (lambda x: x.copy(order="F"), "np.asfortranarray({x})"),
+}
+
+
+def literal(value: Any) -> str:
+    """A value as code that makes the same value; arrays keep every bit but the payload of a NaN."""
+    if isinstance(value, np.ndarray):
+        if value.size == 0:
+            return f"np.zeros({value.shape}, np.{value.dtype})"
+        return f"np.array({_nested(value)}, np.{value.dtype})".replace("np.bool)", "bool)")
+    if isinstance(value, (list, tuple)) and any(True for _ in arrays_in(value)):
+        return f"[{', '.join(map(literal, value))}]"
+    return repr(value)
+
+
+def _nested(x: Array) -> str:
+    if x.ndim:
+        return f"[{', '.join(_nested(part) for part in x)}]"
+    if x.dtype.kind != "f":
+        return str(x)
+    text = np.format_float_positional(x, trim="-") if 1e-4 < abs(x) < 1e6 else str(x)
+    return text if np.isfinite(x) else f"{'-' if x < 0 else ''}np.{str(abs(x))}"

@@ -1,0 +1,11 @@
+"""Training and running models on arrays: what ``nn.Module``'s fit, predict, predict_proba and evaluate do.
+
+A model is known here only by what it offers: ``apply``, ``parameters``, ``buffers`` and ``dtype``.
+"""
+
+from .callbacks import Callback, EarlyStopping
+from .fit import fit
+from .history import History
+from .inference import evaluate, predict, predict_proba
+
+__all__ = ["Callback", "EarlyStopping", "History", "evaluate", "fit", "predict", "predict_proba"]

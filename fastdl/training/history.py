@@ -1,0 +1,49 @@
+"""What training leaves behind: numbers per epoch, and seconds."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class History(Mapping[str, list[float]]):
+    """Numbers of each epoch by name: ``history["loss"]``, ``history["val_accuracy"]``.
+
+    ``seconds`` has the time spent in ``compile`` (kernels, only ever once a machine), ``plan`` and ``train``;
+    ``stopped`` says why training ended: ``"epochs"``, ``"callback"`` or ``"interrupted"``.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {}
+        self.seconds: dict[str, float] = {"compile": 0.0, "plan": 0.0, "train": 0.0}
+        self.stopped = "epochs"
+
+    def append(self, numbers: Mapping[str, float]) -> None:
+        """Add one epoch."""
+        for name, value in numbers.items():
+            self._columns.setdefault(name, []).append(value)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were finished."""
+        return len(self._columns.get("loss", ()))
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The numbers of the last epoch."""
+        return {name: column[-1] for name, column in self._columns.items()}
+
+    def __getitem__(self, name: str) -> list[float]:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in self.last.items()) if self._columns else "empty"
+        return f"<History of {self.epochs} epochs: {numbers}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, for JSON."""
+        return {"epochs": dict(self._columns), "seconds": dict(self.seconds), "stopped": self.stopped}

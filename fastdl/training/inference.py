@@ -1,0 +1,176 @@
+"""Running a model on many samples, batch by batch, and judging what comes out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import functional as F
+from ..graph import Graph
+from ..ops import Array, Spec
+from ..plan import Plan
+from ..tree import flatten, unflatten
+from . import losses
+from .inputs import samples, targets
+from .step import batch_dtype
+
+Metric = str | Callable[[Array, Array], float]
+
+
+class Inference:
+    """The forward pass of a model as plans, one for each batch size that occurs. Reads the model's live parameters."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+
+    def _arrays(self) -> tuple[list[Array], Any, list[Array], Any]:
+        parameters, structure = flatten(self._model.parameters())
+        buffers, buffer_structure = flatten(self._model.buffers())
+        return parameters, structure, buffers, buffer_structure
+
+    def _plan(self, spec: Spec) -> Plan:
+        if spec not in self._plans:
+            parameters, structure, buffers, buffer_structure = self._arrays()
+            with Graph() as graph:
+                x = graph.input(spec)
+                inputs = [graph.input(Spec(a.shape, a.dtype)) for a in (*parameters, *buffers)]
+                values, states = inputs[: len(parameters)], inputs[len(parameters) :]
+                y = self._model.apply(
+                    unflatten(structure, values),
+                    x,
+                    training=False,
+                    buffers=unflatten(buffer_structure, states) if states else None,
+                )
+                self._plans[spec] = Plan(graph, [x, *inputs], [y])
+        return self._plans[spec]
+
+    def output_shape(self, x: Array) -> tuple[int, ...]:
+        """Shape of the outputs for one sample like those of ``x``, with the batch in front."""
+        dtype = batch_dtype(x, self._model.dtype)
+        return self._plan(Spec((1, *x.shape[1:]), dtype)).outputs[0].shape
+
+    def __call__(self, x: Array, batch_size: int) -> Array:
+        """The model's raw outputs for all samples."""
+        dtype = batch_dtype(x, self._model.dtype)
+        parameters, _, buffers, _ = self._arrays()
+        parts = []
+        for start in range(0, len(x), batch_size):
+            batch = np.ascontiguousarray(x[start : start + batch_size], dtype)
+            parts += self._plan(Spec(batch.shape, batch.dtype))([batch, *parameters, *buffers])
+        if not parts:
+            return np.empty((0, *self.output_shape(x)[1:]), self._model.dtype)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def outputs_of(model: Any, X: Any, batch_size: int, caller: str) -> Array:
+    """Checked samples through the model."""
+    x = samples(caller, "X", X)
+    return Inference(model)(x, batch_size)
+
+
+def labels(model: Any, outputs: Array) -> Array:
+    """Class labels from raw outputs after a classification loss; the outputs themselves otherwise."""
+    if model.loss is None or model.classes is None:
+        return outputs
+    kind = losses.get(model.loss).kind
+    if kind == "classes":
+        numbers = np.argmax(outputs, axis=1)
+    else:
+        numbers = (outputs.reshape(len(outputs)) > 0).astype(np.int64)
+    return np.asarray(model.classes)[numbers]
+
+
+def predict(model: Any, X: Any, *, batch_size: int = 256) -> Array:
+    """See ``nn.Module.predict``."""
+    return labels(model, outputs_of(model, X, batch_size, "predict"))
+
+
+def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
+    """See ``nn.Module.predict_proba``."""
+    if model.loss is None or model.classes is None:
+        raise ValueError(
+            "predict_proba: the model was not trained with a classification loss; use predict, or fit it with "
+            'loss="cross_entropy"'
+        )
+    return probabilities(model, outputs_of(model, X, batch_size, "predict_proba"))
+
+
+def probabilities(model: Any, outputs: Array) -> Array:
+    """Probability of each class, along axis 1."""
+    if losses.get(model.loss).kind == "classes":
+        return np.asarray(F.softmax(outputs, axis=1))
+    second = F.sigmoid(outputs.reshape(len(outputs), 1))
+    return np.concatenate([1 - second, second], axis=1)
+
+
+def evaluate(
+    model: Any, X: Any, y: Any, *, metrics: Sequence[Metric] = (), batch_size: int = 256, loss: Any = None
+) -> dict[str, float]:
+    """See ``nn.Module.evaluate``."""
+    chosen = loss if loss is not None else model.loss
+    if chosen is None:
+        raise ValueError('evaluate: the model has no loss yet; train it with fit, or give loss="mse"')
+    x = samples("evaluate", "X", X)
+    if len(x) == 0:
+        raise ValueError("evaluate: X has no samples")
+    outputs = Inference(model)(x, batch_size)
+    return judge(model, losses.get(chosen), outputs, targets("evaluate", y, len(x)), metrics)
+
+
+def judge(
+    model: Any, loss: losses.Loss, outputs: Array, y: Array, metrics: Sequence[Metric], encoded: Array | None = None
+) -> dict[str, float]:
+    """Loss and metrics of raw outputs. Classification always gets an accuracy, values R2 and RMSE."""
+    if encoded is None:
+        encoded = losses.encode(y, loss, model.classes, outputs.shape, outputs.dtype)
+    numbers = {"loss": float(loss(outputs, encoded))}
+    wanted: list[Metric] = list(metrics)
+    if loss.kind != "values" and "accuracy" not in wanted:
+        wanted.insert(0, "accuracy")
+    for metric in wanted:
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        function = METRICS[metric] if isinstance(metric, str) else metric
+        if loss.kind == "values":
+            numbers[name] = float(function(encoded, outputs))
+        else:
+            predicted = np.argmax(outputs, axis=1) if loss.kind == "classes" else (outputs > 0).astype(np.int64)
+            numbers[name] = float(function(encoded.reshape(predicted.shape), predicted))
+    return numbers
+
+
+def accuracy(y: Array, predicted: Array) -> float:
+    """Share of equal labels."""
+    return float(np.mean(y == predicted))
+
+
+def rmse(y: Array, predicted: Array) -> float:
+    """Root of the mean squared error."""
+    return float(np.sqrt(np.mean((y.astype(np.float64) - predicted) ** 2)))
+
+
+def mae(y: Array, predicted: Array) -> float:
+    """Mean absolute error."""
+    return float(np.mean(np.abs(y.astype(np.float64) - predicted)))
+
+
+def r2(y: Array, predicted: Array) -> float:
+    """Coefficient of determination, 1 - SSE / SST; NaN where the targets do not vary."""
+    y = y.astype(np.float64)
+    spread = np.sum((y - y.mean(axis=0)) ** 2)
+    return float(1 - np.sum((y - predicted) ** 2) / spread) if spread > 0 else float("nan")
+
+
+METRICS: dict[str, Callable[[Array, Array], float]] = {"accuracy": accuracy, "rmse": rmse, "mae": mae, "r2": r2}
+
+
+def check_metrics(metrics: Sequence[Metric], loss: losses.Loss) -> list[Metric]:
+    """The metrics, checked to be known and to fit the loss."""
+    if isinstance(metrics, str) or callable(metrics):
+        metrics = (metrics,)
+    for metric in metrics:
+        if isinstance(metric, str) and metric not in METRICS:
+            raise ValueError(f"fit: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)")
+        if isinstance(metric, str) and (metric == "accuracy") == (loss.kind == "values"):
+            raise ValueError(f"fit: metric {metric!r} does not fit the loss {loss.name}")
+    return list(metrics)

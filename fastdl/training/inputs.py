@@ -1,0 +1,81 @@
+"""Checks of what users give to fit, predict and evaluate, before anything is computed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..ops import Array
+
+
+def samples(caller: str, name: str, X: Any) -> Array:
+    """X as an array of numbers with samples along the first axis."""
+    x = np.asarray(X)
+    if x.dtype.kind not in "biuf" or x.ndim == 0:
+        raise TypeError(f"{caller}: {name} has dtype {x.dtype} and shape {x.shape}; expected an array of numbers (N, ...)")
+    if x.dtype.kind == "f" and x.dtype not in (np.float32, np.float64):
+        x = x.astype(np.float32 if x.dtype.itemsize < 4 else np.float64)
+    if x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.int64):
+        x = x.astype(np.int64)
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        raise ValueError(f"{caller}: {name}{list(place)} is {x[place]}; expected finite numbers: impute or drop the rows")
+    return np.require(x, requirements=["C", "A"])
+
+
+def targets(caller: str, y: Any, count: int) -> Array:
+    """y as an array of ``count`` labels or values."""
+    array = np.asarray(y)
+    if array.ndim == 0 or len(array) != count:
+        got = "a single value" if array.ndim == 0 else f"{len(array)} rows"
+        raise ValueError(f"{caller}: y has {got}, X has {count}; expected one target for each sample")
+    if array.dtype.kind == "O":
+        raise TypeError(f"{caller}: y holds Python objects; expected numbers or text: np.array(y, dtype=str) or float")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{caller}: y holds NaN or infinity; expected finite values")
+    return array
+
+
+def positive(name: str, value: Any) -> int:
+    """An integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"fit: {name} is {value!r}; expected an integer of at least 1")
+    return int(value)
+
+
+def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] | None, dtype: Any) -> Array | None:
+    """The weight of each sample, or None if all count the same.
+
+    ``class_weight="balanced"`` gives each class the same total: n / (classes * count of the class), as scikit-learn.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    result = np.ones(len(y), dtype)
+    if sample_weight is not None:
+        given = np.asarray(sample_weight)
+        if given.shape != (len(y),) or given.dtype.kind not in "biuf":
+            raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({len(y)},) numbers")
+        if not np.isfinite(given).all() or (given < 0).any():
+            raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
+        result *= given.astype(dtype)
+    if class_weight is not None:
+        result *= _of_classes(class_weight, y, classes)[_numbers(y)].astype(dtype)
+    return result
+
+
+def _numbers(y: Array) -> Any:
+    return y.reshape(len(y)).astype(np.int64)
+
+
+def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array:
+    if classes is None or y.size != len(y):
+        raise ValueError("fit: class_weight needs one class label for each sample; leave it out for values and images")
+    if class_weight == "balanced":
+        counts = np.bincount(_numbers(y), minlength=len(classes))
+        return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f'fit: class_weight is {class_weight!r}; expected None, "balanced" or a dict from label to weight')
+    unknown = [label for label in class_weight if label not in classes]
+    if unknown:
+        raise ValueError(f"fit: class_weight names {unknown[0]!r}, which is none of the classes {classes}")
+    return np.array([float(class_weight.get(label, 1.0)) for label in classes])

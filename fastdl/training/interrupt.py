@@ -1,0 +1,39 @@
+"""Ctrl-C during training: finish the steps under way, keep the model, then raise KeyboardInterrupt.
+
+A signal is only seen by Python when a compiled call returns, so the loop keeps its calls short and asks here between
+them.
+"""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class InterruptGuard:
+    """Inside ``with``, the first Ctrl-C only sets ``hit``. Outside the main thread signals never arrive: no effect."""
+
+    def __init__(self) -> None:
+        self.hit = False
+        self._previous: Any = None
+        self._installed = False
+
+    def __enter__(self) -> "InterruptGuard":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.getsignal(signal.SIGINT)
+            # Somebody's own handler stays in charge; it raises or sets what it likes.
+            if self._previous is signal.default_int_handler:
+                signal.signal(signal.SIGINT, self._note)
+                self._installed = True
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.hit:  # a second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        self.hit = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)

@@ -1,0 +1,124 @@
+"""Losses as training sees them: by name or function, and what they say about the targets and the model's outputs.
+
+A loss has a *kind*: ``classes`` (scores for each class along axis 1, integer targets), ``binary`` (one score, positive
+for the second class) or ``values`` (the outputs are the prediction). The kind decides how labels are encoded, what
+``predict`` returns and which link ``predict_proba`` applies.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import functional as F
+from ..ops import Array
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function with its name and kind; ``name`` None for a function of the user's own."""
+
+    name: str | None
+    function: Callable[..., Any]
+    kind: str
+
+    def __call__(self, outputs: Any, target: Any) -> Any:
+        return self.function(outputs, target)
+
+    def each(self, outputs: Any, target: Any) -> Any:
+        """One loss for each sample of the batch."""
+        losses = self.function(outputs, target, reduction="none")
+        return F.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
+
+
+_NAMED = {
+    "cross_entropy": Loss("cross_entropy", F.cross_entropy, "classes"),
+    "binary_cross_entropy_with_logits": Loss(
+        "binary_cross_entropy_with_logits", F.binary_cross_entropy_with_logits, "binary"
+    ),
+    "mse_loss": Loss("mse_loss", F.mse_loss, "values"),
+}
+_SHORT = {"mse": "mse_loss", "bce_with_logits": "binary_cross_entropy_with_logits"}
+NAMES = (*_NAMED, *_SHORT)
+
+
+def get(loss: str | Callable[..., Any]) -> Loss:
+    """The loss of this name, or this function as a loss."""
+    if isinstance(loss, str):
+        found = _NAMED.get(_SHORT.get(loss, loss))
+        if found is None:
+            raise ValueError(f"fit: loss is {loss!r}; expected one of {', '.join(map(repr, NAMES))}, or a function")
+        return found
+    for known in _NAMED.values():
+        if loss is known.function:
+            return known
+    if not callable(loss):
+        raise TypeError(f"fit: loss is a {type(loss).__name__}; expected a name or a function of (outputs, target)")
+    return Loss(None, loss, "values")
+
+
+def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:
+    """The loss that fits these targets and outputs: floats are values, anything else names classes."""
+    if y.dtype.kind == "f":
+        return _NAMED["mse_loss"]
+    binary = len(output_shape) == 1 or (len(output_shape) == 2 and output_shape[1] == 1)
+    return _NAMED["binary_cross_entropy_with_logits" if binary else "cross_entropy"]
+
+
+def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[Any] | None:
+    """The labels in the order of the model's outputs, or None for values.
+
+    Integers from 0 up to the number of outputs are class numbers as they stand, so that a class may be absent from
+    ``y``; other labels (text, other integers) are sorted.
+    """
+    if loss.kind == "values":
+        return None
+    if y.dtype.kind == "f":
+        whole = bool(np.all(y == np.round(y)))
+        remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
+        raise TypeError(f"fit: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
+    count = 2 if loss.kind == "binary" else output_shape[1]
+    if y.dtype.kind in "iub" and y.size and 0 <= y.min() and y.max() < count:
+        return list(range(count))
+    found = np.unique(y).tolist()
+    if len(found) > count:
+        raise ValueError(
+            f"fit: y has {len(found)} classes, but the model has {output_shape[1] if len(output_shape) > 1 else 1} "
+            f"outputs, enough for {count}: give its last layer {len(found)} outputs"
+        )
+    return list(found)
+
+
+def encode(y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[int, ...], dtype: Any) -> Array:
+    """Targets as the loss takes them: class numbers, 0/1, or values in the outputs' shape."""
+    if loss.kind != "values":
+        y = _class_numbers(y, classes or [])
+    if loss.kind == "classes":
+        expected = (len(y), *output_shape[2:])
+        if y.shape != expected:
+            raise ValueError(f"fit: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...)")
+        return np.ascontiguousarray(y, np.int64)
+    if loss.name is not None:
+        expected = (len(y), *output_shape[1:])
+        if y.shape != expected and y.size != np.prod(expected):
+            raise ValueError(f"fit: y has shape {y.shape}; the model's outputs make {expected}")
+        y = y.reshape(expected)
+    if loss.name is None and y.dtype.kind in "iub":
+        return np.ascontiguousarray(y, np.int64)
+    return np.ascontiguousarray(y, dtype)
+
+
+def _class_numbers(y: Array, classes: list[Any]) -> Array:
+    if y.dtype.kind in "iub" and classes == list(range(len(classes))):
+        numbers = y.astype(np.int64)
+        wrong = (numbers < 0) | (numbers >= len(classes))
+    else:
+        known = np.array(classes)
+        order = np.argsort(known, kind="stable")
+        place = np.minimum(np.searchsorted(known[order], y), len(classes) - 1)
+        numbers = order[place].astype(np.int64)
+        wrong = known[numbers] != y
+    if wrong.any():
+        raise ValueError(f"y holds {y[wrong][0].item()!r}, which is none of the model's classes {classes[:20]}")
+    return numbers

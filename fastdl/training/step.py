@@ -1,0 +1,131 @@
+"""One training step as a plan: gather a batch, forward, loss, gradients, update, and move on to the next batch.
+
+All of it is nodes of one graph, also the step counter and the running totals, so a compiled loop can run step after
+step without coming back. What outlives a step is the *memory*: named arrays that the plan reads and updates in place.
+The plans for the full and for the last, smaller batch share one memory.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import autodiff
+from .. import functional as F
+from ..functional import batches
+from ..graph import Graph, Tensor
+from ..ops import Array, Spec
+from ..plan import Plan
+from ..tree import flatten, unflatten
+from .losses import Loss
+
+
+class Memory:
+    """The arrays of one training run. The parameters lie in one flat vector, so that the optimiser is one launch."""
+
+    def __init__(
+        self, model: Any, x: Array, y: Array, weight: Array | None, optimizer: Any, *, seed: int, count: bool
+    ) -> None:
+        self._live, self.structure = flatten(model.parameters())
+        self._live_buffers, self.buffer_structure = flatten(model.buffers())
+        self.dtype = np.dtype(model.dtype)
+        flat = np.concatenate([a.ravel() for a in self._live]) if self._live else np.zeros(0, self.dtype)
+        state, self.state_structure = flatten(optimizer.init(flat))
+        self.state_count = len(state)
+        self.arrays: dict[str, Array] = {
+            "x": x,
+            "y": y,
+            "order": np.arange(len(x), dtype=np.int64),
+            "position": np.zeros((), np.int64),
+            "step": np.zeros((), np.int64),
+            "seed": np.asarray(seed, np.int64),
+            "flat": np.ascontiguousarray(flat, self.dtype),
+            "total": np.zeros((), np.float64),
+            **{f"state {i}": np.array(a) for i, a in enumerate(state)},
+            **{f"buffer {i}": np.array(a) for i, a in enumerate(self._live_buffers)},
+        }
+        if weight is not None:
+            self.arrays["weight"] = weight
+        if count:
+            self.arrays["correct"] = np.zeros((), np.float64)
+
+    def split(self, flat: Any) -> list[Any]:
+        """The parameters as pieces of the flat vector."""
+        pieces = []
+        start = 0
+        for array in self._live:
+            pieces.append(F.reshape(flat[start : start + array.size], array.shape))
+            start += array.size
+        return pieces
+
+    def to_model(self) -> None:
+        """Copy the values into the model's own arrays."""
+        for array, piece in zip(self._live, self.split(self.arrays["flat"]), strict=True):
+            array[...] = piece
+        for i, array in enumerate(self._live_buffers):
+            array[...] = self.arrays[f"buffer {i}"]
+
+
+def batch_dtype(x: Array, model_dtype: Any) -> np.dtype[Any]:
+    """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices)."""
+    if x.dtype.kind in "iu" and x.dtype.itemsize > 1:
+        return np.dtype(np.int64)
+    return np.dtype(model_dtype)
+
+
+def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int) -> Plan:
+    """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order."""
+    with Graph() as graph:
+        inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in memory.arrays.items()}
+        parameters = memory.split(inputs["flat"])
+        value, outputs, y, updates = _forward(model, memory, loss, inputs, parameters, batch)
+        if parameters:
+            grads = autodiff.gradients(graph, [(value, np.ones((), value.dtype))], parameters)
+            flat_grad = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in grads])
+            updates += _update(memory, optimizer, inputs, flat_grad)
+        updates.append((inputs["total"], batches.accumulate(inputs["total"], value, weight=float(batch))))
+        if "correct" in inputs:
+            updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, y)))
+        updates.append((inputs["position"], batches.advance(inputs["position"], by=batch)))
+        updates.append((inputs["step"], batches.advance(inputs["step"], by=1)))
+        return Plan(graph, list(inputs.values()), [], updates)
+
+
+def _forward(
+    model: Any, memory: Memory, loss: Loss, inputs: dict[str, Tensor], parameters: list[Any], batch: int
+) -> tuple[Any, Any, Any, list[tuple[Tensor, Any]]]:
+    """Loss, outputs and targets of the batch at ``position``, and the updates of the model's buffers."""
+
+    def gather(name: str, dtype: np.dtype[Any]) -> Any:
+        return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
+
+    x = gather("x", batch_dtype(memory.arrays["x"], memory.dtype))
+    y = gather("y", memory.arrays["y"].dtype)
+    buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
+    outputs = model.apply(
+        unflatten(memory.structure, parameters),
+        x,
+        training=True,
+        seed=inputs["seed"],
+        step=inputs["step"],
+        buffers=unflatten(memory.buffer_structure, buffers) if buffers else None,
+    )
+    updates: list[tuple[Tensor, Any]] = []
+    if buffers:
+        outputs, new_buffers = outputs
+        updates += zip(buffers, flatten(new_buffers)[0], strict=True)
+    if "weight" in inputs:
+        value = F.mean(F.multiply(loss.each(outputs, y), gather("weight", memory.dtype)))
+    else:
+        value = loss(outputs, y)
+    if not isinstance(value, Tensor) or value.shape != ():
+        got = f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        raise ValueError(f"fit: the loss returned {got}; expected a number made of the outputs: reduce it with np.mean")
+    return value, outputs, y, updates
+
+
+def _update(memory: Memory, optimizer: Any, inputs: dict[str, Tensor], grad: Any) -> list[tuple[Tensor, Any]]:
+    """The optimiser's step on the flat vector of parameters."""
+    state = [inputs[f"state {i}"] for i in range(memory.state_count)]
+    new, new_state = optimizer.update(inputs["flat"], grad, unflatten(memory.state_structure, state))
+    changed = [(old, n) for old, n in zip(state, flatten(new_state)[0], strict=True) if n is not old]
+    return [(inputs["flat"], new), *changed]

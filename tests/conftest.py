@@ -1,0 +1,47 @@
+"""What all tests share: the package under test is the installed one, and hypothesis draws the same cases every time.
+
+``FASTDL_TEST_CHECKOUT=1`` lets a developer test the checkout instead (``PYTHONPATH=. pytest``).
+"""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import fastdl
+
+if len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) < 2:
+    os.environ.setdefault("NUMBA_NUM_THREADS", "2")  # read when kernels first run: the parallel path is tested anywhere
+
+hypothesis.settings.register_profile("ci", derandomize=True, database=None, deadline=None, max_examples=30)
+hypothesis.settings.register_profile("fuzz", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ci")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cases", type=int, default=200, metavar="N", help="random cases of each test marked fuzz")
+
+
+def pytest_configure(config):
+    package, checkout = Path(fastdl.__file__).resolve().parent, Path(__file__).resolve().parent.parent
+    if package.parent == checkout and os.environ.get("FASTDL_TEST_CHECKOUT") != "1":
+        raise pytest.UsageError(
+            f"fastdl is imported from the checkout ({package}), but the tests are for the installed package: "
+            "`pip install .` and run `pytest`, not `python -m pytest`; or set FASTDL_TEST_CHECKOUT=1"
+        )
+
+
+@pytest.fixture
+def cases(request):
+    """How many random cases a test marked ``fuzz`` should run: ``--cases``."""
+    return request.config.getoption("--cases")
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    """A test may call ``set_num_threads``; the next one starts from the default."""
+    yield
+    from fastdl._kernels import threads
+
+    threads._default = None

@@ -1,0 +1,133 @@
+"""Kernels that the tests of the driver, the cache and the compiler need; found as ``fastdl._kernels.for_tests``.
+
+Each adds something that can be counted afterwards: which cell was run, in which order, by which worker.
+"""
+
+import numpy as np
+
+from fastdl._kernels.block import integer, integers, pointer, real
+from fastdl._kernels.compiler import inline
+
+
+def add(args, lo, hi, worker):
+    """y = a + b in cells of 1024. Slots: y, a, b, n."""
+    y, a, b, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
+    for i in range(lo * 1024, min(n, hi * 1024)):
+        y[i] = a[i] + b[i]
+
+
+def scale(args, lo, hi, worker):
+    """y = c * x in cells of 1024. Slots: y, x, c, n."""
+    y, x, c, n = pointer(args, 0), pointer(args, 1), real(args, 2), integer(args, 3)
+    for i in range(lo * 1024, min(n, hi * 1024)):
+        y[i] = c * x[i]
+
+
+def mark(args, lo, hi, worker):
+    """counts[cell] += 1, workers[cell] = worker. Slots: counts, workers."""
+    counts, workers = integers(args, 0), integers(args, 1)
+    for cell in range(lo, hi):
+        counts[cell] += 1
+        workers[cell] = worker
+
+
+def push(args, lo, hi, worker):
+    """Append a number to a list. Slots: list (its length first), number."""
+    numbers = integers(args, 0)
+    numbers[0] += 1
+    numbers[numbers[0]] = integer(args, 1)
+
+
+def report(args, lo, hi, worker):
+    """Count down; at zero write a code into the status word. Slots: counter, status, code."""
+    counter = integers(args, 0)
+    counter[0] -= 1
+    if counter[0] == 0:
+        integers(args, 1)[0] = integer(args, 2)
+
+
+def sum_by_worker(args, lo, hi, worker):
+    """out[cell] = sum of x[cell], added up in the worker's own scratch. Slots: out, x, row length, scratch, stride."""
+    out, x, n = pointer(args, 0), pointer(args, 1), integer(args, 2)
+    scratch, stride = pointer(args, 3), integer(args, 4)
+    for cell in range(lo, hi):
+        place = worker * stride
+        scratch[place] = x[cell * n]
+        for i in range(1, n):
+            scratch[place] += x[cell * n + i]
+        out[cell] = scratch[place]
+
+
+def copy_integers(args, lo, hi, worker):
+    """Slots: to, from, n, absent (a null pointer: written as 0 or 1 after the numbers)."""
+    to, source, n = integers(args, 0), integers(args, 1), integer(args, 2)
+    for i in range(n):
+        to[i] = source[i]
+    to[n] = integer(args, 3)
+
+
+def spread_rows(args, lo, hi, worker):
+    """Work that takes a while: y[cell] = the sum of a slow series. Slots: y, terms."""
+    y, terms = pointer(args, 0), integer(args, 1)
+    for cell in range(lo, hi):
+        total = 0.0
+        for k in range(terms):
+            total += np.sqrt(cell + k)
+        y[cell] = total
+
+
+@inline
+def is_nan(x):
+    return np.isnan(x)
+
+
+def asks(args, lo, hi, worker):
+    """Slots: y, x. y = 1 where x is NaN."""
+    y, x = pointer(args, 0), pointer(args, 1)
+    for i in range(lo, hi):
+        y[i] = 1 if is_nan(x[i]) else 0
+
+
+# What must be refused: an exception inside a kernel would be printed and lost, and memory never given back.
+
+
+def raises(args, lo, hi, worker):
+    if lo > 3:
+        raise ValueError("lost")
+
+
+def asserts(args, lo, hi, worker):
+    assert lo < hi
+
+
+def allocates(args, lo, hi, worker):
+    x = np.zeros(hi)
+    pointer(args, 0)[0] = x[lo]
+
+
+def prints(args, lo, hi, worker):
+    print(lo)
+
+
+def makes_list(args, lo, hi, worker):
+    x = [lo, hi]
+    x.append(worker)
+    integers(args, 0)[0] = len(x)
+
+
+@inline
+def _raises_inside(x):
+    if x > 3:
+        raise IndexError("lost")
+    return x
+
+
+def raises_in_helper(args, lo, hi, worker):
+    integers(args, 0)[0] = _raises_inside(lo)
+
+
+def divides(args, lo, hi, worker):
+    """Not to be refused: division by zero is IEEE. Slots: y, a, b."""
+    y, a, b = pointer(args, 0), pointer(args, 1), pointer(args, 2)
+    for i in range(lo, hi):
+        y[i] = a[i] / b[i]

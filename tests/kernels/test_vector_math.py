@@ -1,0 +1,136 @@
+"""exp, log, log1p, tanh and sigmoid against NumPy in higher precision, in units in the last place."""
+
+import functools
+
+import numpy as np
+import pytest
+
+# Functions that neither overflow nor cancel in higher precision; the bounds are those of the module's docstring.
+EXACT = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x))),
+}
+BOUNDS = {"exp": (1, 1), "log": (0.8, 0.9), "log1p": (2.5, 2.5), "tanh": (1.5, 1.5), "sigmoid": (2.5, 2.5)}
+WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+CASES = [(name, dtype, BOUNDS[name][i]) for name in EXACT for i, dtype in enumerate(WIDER)]
+
+
+@functools.cache
+def loop(name):
+    """The function over an array, compiled as kernels are."""
+    import numba
+
+    from fastdl._kernels import compiler, vector_math
+
+    function = getattr(vector_math, name)
+    f = compiler.inline(lambda x: function(x))
+
+    def over_array(x, y):
+        for i in range(x.size):
+            y[i] = f(x[i])
+
+    return numba.njit(**compiler.OPTIONS)(over_array)
+
+
+def evaluate(name, x):
+    y = np.empty_like(x)
+    loop(name)(x, y)
+    return y
+
+
+def everywhere(name, dtype):
+    """A sweep over all finite numbers of the type, and many where the function is interesting."""
+    rng = np.random.default_rng(0)
+    if dtype is np.float32:
+        x = (np.arange(1 << 22, dtype=np.uint64) * 1024 + 511).astype(np.uint32).view(np.float32)
+    else:
+        x = rng.integers(0, 1 << 64, 1 << 18, dtype=np.uint64).view(np.float64)
+    near = rng.standard_normal(1 << 17), rng.uniform(-750, 750, 1 << 17), rng.uniform(-110, 110, 1 << 17)
+    x = np.concatenate([x[np.isfinite(x)], *(part.astype(dtype) for part in near)])
+    return np.abs(x) if name == "log" else x[x >= -1] if name == "log1p" else x
+
+
+@pytest.mark.parametrize(("name", "dtype", "bound"), CASES)
+def test_error_in_units_in_the_last_place(name, dtype, bound):
+    wide = WIDER[dtype]
+    if np.finfo(wide).nmant < np.finfo(dtype).nmant + 8:
+        pytest.skip("NumPy has no higher precision than float64 here")
+    x = everywhere(name, dtype)
+    y = evaluate(name, x)
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(wide))
+        rounded = exact.astype(dtype)
+    finite = np.isfinite(rounded) & np.isfinite(y)
+    np.testing.assert_array_equal(y[~finite], rounded[~finite])
+    # The distance between neighbours in the binade of the exact value; below the normal numbers it stays the same.
+    info = np.finfo(dtype)
+    exponent = np.maximum(np.frexp(exact[finite])[1] - 1, info.minexp) - info.nmant
+    error = np.abs(y[finite].astype(wide) - exact[finite]) / np.ldexp(wide(1), exponent)
+    assert error.max() <= bound, (x[finite][error.argmax()], error.max())
+
+
+SPECIAL = {  # at 0, 1, -1, inf, -inf, nan
+    "exp": (1, np.e, 1 / np.e, np.inf, 0, np.nan),
+    "log": (-np.inf, 0, np.nan, np.inf, np.nan, np.nan),
+    "log1p": (0, np.log(2), -np.inf, np.inf, np.nan, np.nan),
+    "tanh": (0, np.tanh(1), -np.tanh(1), 1, -1, np.nan),
+    "sigmoid": (0.5, 1 / (1 + np.exp(-1)), 1 / (1 + np.e), 1, 0, np.nan),
+}
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize("name", EXACT)
+def test_special_values(name, dtype):
+    y = evaluate(name, np.array([0, 1, -1, np.inf, -np.inf, np.nan], dtype))
+    np.testing.assert_allclose(y, np.array(SPECIAL[name], dtype), rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+def test_subnormal_numbers(dtype):
+    tiny = np.finfo(dtype).smallest_subnormal * np.array([1, 2, 3, 1000], dtype)
+    for name in ("log1p", "tanh"):
+        np.testing.assert_array_equal(evaluate(name, tiny), tiny)
+        np.testing.assert_array_equal(evaluate(name, -tiny), -tiny)
+    for name in ("exp", "sigmoid"):
+        np.testing.assert_array_equal(evaluate(name, tiny), EXACT[name](tiny))
+    np.testing.assert_allclose(evaluate("log", tiny), np.log(tiny), rtol=np.finfo(dtype).eps)
+    bottom = np.log(tiny)  # whose exp and sigmoid are subnormal
+    for name in ("exp", "sigmoid"):
+        relative = np.abs(evaluate(name, bottom) / EXACT[name](bottom.astype(WIDER[dtype])) - 1)
+        assert (relative < 0.51 / np.array([1, 2, 3, 1000])).all()
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize("name", EXACT)
+def test_vectors_and_single_elements_agree(name, dtype):
+    """Where a loop leaves its vectors depends on the array's size: the bits may not."""
+    x = np.abs(np.random.default_rng(1).standard_normal(100) * 3).astype(dtype)
+    y = evaluate(name, x)
+    for start in range(0, 40, 3):
+        for size in (1, 2, 5, 11, 16, 23, 50):
+            np.testing.assert_array_equal(evaluate(name, x[start : start + size].copy()), y[start : start + size])
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+def test_ordered_integers(dtype):
+    """The order of floats, and the way back."""
+    import numba
+
+    from fastdl._kernels import compiler, vector_math
+
+    def there_and_back(x, order, y):
+        for i in range(x.size):
+            order[i] = vector_math.ordered(x[i])
+            y[i] = vector_math.from_ordered(x[i], order[i])
+
+    info = np.finfo(dtype)
+    x = np.array(
+        [-np.inf, info.min, -1, -info.smallest_subnormal, 0, info.smallest_subnormal, 1, np.inf, np.nan], dtype
+    )
+    order, y = np.empty(x.size, np.int64), np.empty_like(x)
+    numba.njit(**compiler.OPTIONS)(there_and_back)(x, order, y)
+    assert (np.diff(order) > 0).all()
+    np.testing.assert_array_equal(y, x)

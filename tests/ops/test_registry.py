@@ -1,0 +1,106 @@
+"""Nothing is missing from a row of the registry, and every op refuses what it cannot take."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from fastdl import functional as F
+from fastdl import reference, testing
+from fastdl.ops import OPS, PRIMITIVES
+from fastdl.testing._cases import arrays_in
+
+ONLY_RESHAPED = ("astype",)  # defined by NumPy alone: no twin, no draw
+NOT_DIFFERENTIABLE = ("sgd_update", "sgd_momentum_update", "adam_update", "accumulate", "gather_batch", "sign")
+DIFFERENTIABLE = [name for name, op in OPS.items() if op.backward is not None]
+SAVED = inspect.Parameter.KEYWORD_ONLY
+
+
+def parameters(function, *left_out):
+    return [p for p in inspect.signature(function).parameters.values() if p.name not in left_out]
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_row_is_complete(name):
+    op = OPS[name]
+    doc = inspect.getdoc(op.forward) or ""
+    assert doc.splitlines()[0].endswith(".") and ">>> " in doc
+    assert getattr(F, name) is op.forward and name in F.__all__
+    assert op.reference is getattr(reference, name)
+    assert op.draw is not None
+    args, options = testing.draw(name, 0)
+    result = op.forward(*args, **options)
+    floating = any(y.dtype.kind == "f" for y in arrays_in([result]))
+    assert (op.backward is not None) == (floating and name not in NOT_DIFFERENTIABLE)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_twin_takes_the_same_arguments(name):
+    op = OPS[name]
+    ours = [(p.name, p.kind, p.default) for p in parameters(op.forward, "out")]
+    theirs = [(p.name, p.kind, p.default) for p in parameters(op.reference, "at")]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_the_backward_takes_the_arguments_of_its_op(name):
+    op = OPS[name]
+    assert inspect.getdoc(op.backward)
+    assert getattr(F, f"{name}_backward") is op.backward and f"{name}_backward" in F.__all__
+    assert op.reference_backward is getattr(reference, f"{name}_backward")
+    grad, *others = parameters(op.backward)
+    assert grad.name == "grad" and grad.default is inspect.Parameter.empty
+    forward = parameters(op.forward, "out")
+    given, saved = others[: len(forward)], others[len(forward) :]
+    assert [(p.name, p.kind, p.default) for p in given] == [(p.name, p.kind, p.default) for p in forward]
+    assert all(p.kind is SAVED and p.default is None for p in saved)
+
+
+def test_every_primitive_with_floating_results_has_a_vjp():
+    missing = {name for name, primitive in PRIMITIVES.items() if primitive.vjp is None}
+    assert missing <= {*NOT_DIFFERENTIABLE, *INTEGERS}, missing - {*NOT_DIFFERENTIABLE, *INTEGERS}
+
+
+# Primitives whose results are integers or booleans.
+INTEGERS = ("argmax", "equal", "greater", "greater_equal", "less", "less_equal", "not_equal", "advance", "count_correct")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float16", "complex128", "bool", "object"])
+@pytest.mark.parametrize("name", [*OPS, *[f"{name}_backward" for name in DIFFERENTIABLE]])
+def test_other_dtypes_are_refused_by_name(name, dtype):
+    if name in ONLY_RESHAPED:
+        pytest.skip("converts dtypes")
+    function = getattr(F, name)
+    names = [p.name for p in parameters(function)]
+    args, options = testing.draw(name, 1)
+    tried = 0
+    for i, x in enumerate(args):
+        if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+            continue
+        wrong = [*args[:i], x.astype(dtype), *args[i + 1 :]]
+        with pytest.raises(TypeError, match=rf"^{name}: {names[i]} has dtype {dtype}"):
+            function(*wrong, **options)
+        tried += 1
+    assert tried or isinstance(args[0], list) or isinstance(args[1], list)
+
+
+@pytest.mark.parametrize("name", [*OPS, *[f"{name}_backward" for name in DIFFERENTIABLE]])
+def test_mixed_dtypes_are_refused_by_name(name):
+    function = getattr(F, name)
+    names = [p.name for p in parameters(function)]
+    args, options = testing.draw(name, 1)
+    floats = [i for i, x in enumerate(args) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+    for i in floats[1:]:
+        wrong = [*args[:i], args[i].astype(np.float64), *args[i + 1 :]]
+        with pytest.raises(TypeError, match=rf"^{name}: .*{names[i]} has"):
+            function(*wrong, **options)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_lists_are_refused_by_name(name):
+    args, options = testing.draw(name, 1)
+    names = [p.name for p in parameters(getattr(F, name))]
+    for i, x in enumerate(args):
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            with pytest.raises(TypeError, match=f"^{name}: {names[i]} is a list"):
+                getattr(F, name)(*args[:i], x.tolist() if x.ndim else [1.0], *args[i + 1 :], **options)
