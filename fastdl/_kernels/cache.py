@@ -45,18 +45,22 @@ def folder() -> Path:
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "fastdl"
 
 
+def host_cpu() -> tuple[str, str]:
+    """LLVM's name for this machine's CPU, and its features: ``+avx2,-avx512f,...``."""
+    from llvmlite import binding
+
+    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+
+
 @functools.cache
 def fingerprint() -> str:
     """Hash of all that machine code depends on apart from the kernel's own name and types."""
-    from llvmlite import binding
-
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    cpu, features = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
     # Settings of Numba (NUMBA_CPU_NAME, optimisation level) change the code, too.
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_") and "THREAD" not in k)
-    parts = [metadata.version("numba"), metadata.version("llvmlite"), platform.python_version(), cpu, features]
+    parts = [metadata.version("numba"), metadata.version("llvmlite"), platform.python_version(), *host_cpu()]
     digest.update("\0".join([*parts, *settings, platform.machine(), sys.platform]).encode())
     return digest.hexdigest()
 

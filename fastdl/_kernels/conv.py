@@ -52,14 +52,13 @@ def _planes(args, planes, x, shape, channels, first, rows):  # type: ignore[no-u
 
 
 @merge
-def _bias(args, bias, has_bias, o):  # type: ignore[no-untyped-def]
-    return bias[o] if has_bias else number(args, 0)
-
-
-@merge
-def _fill(target, value, n):  # type: ignore[no-untyped-def]
+def _start(args, y0, y1, y2, y3, bias, has_bias, count, n):  # type: ignore[no-untyped-def]
+    """The biases of up to four channels, or zeros; behind the last channel stands the last one again."""
+    zero = number(args, 0)
+    start0, start1 = (bias[0], bias[min(1, count - 1)]) if has_bias else (zero, zero)
+    start2, start3 = (bias[min(2, count - 1)], bias[count - 1]) if has_bias else (zero, zero)
     for j in range(n):
-        target[j] = value
+        y0[j], y1[j], y2[j], y3[j] = start0, start1, start2, start3
 
 
 @merge
@@ -75,6 +74,18 @@ def _put(target, stride, step, source, columns, m, n):  # type: ignore[no-untype
                 p[j * step] = q[j]
 
 
+@merge
+def _finish(y, plane, stride, step, y0, y1, y2, y3, columns, count, m, n):  # type: ignore[no-untyped-def]
+    """The tiles of up to four channels, whose planes of the result start at y."""
+    _put(y, stride, step, y0, columns, m, n)
+    if count > 1:
+        _put(shift(y, plane), stride, step, y1, columns, m, n)
+    if count > 2:
+        _put(shift(y, 2 * plane), stride, step, y2, columns, m, n)
+    if count > 3:
+        _put(shift(y, 3 * plane), stride, step, y3, columns, m, n)
+
+
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = sum over taps of weight * x + bias.
 
@@ -82,17 +93,11 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     Slots: y, x, weight, bias, has bias, sizes, shape of the planes (see ``_planes``), offsets of the taps, phases of
     the result, worker scratch and its stride.
     sizes: groups, input and output channels of a group, output channels in a block, strips, rows of a strip, rows and
-    columns of a tile, H and W of y, steps of its rows and columns from pixel to pixel of a phase, phases, elements of a group's weight.
-    A phase of the result: number of taps K, its offsets and its weights (channels, K) in their tables, first row and
-    column in y, rows and columns.
+    columns of a tile, H and W of y, steps of its rows and columns from pixel to pixel of a phase, phases, elements of
+    the weight of a group. A phase of the result: number of taps K, its offsets and its weights (channels, K) in their
+    tables, first row and column in y, rows and columns.
     """
-    y, x, weight, bias, has_bias = (
-        pointer(args, 0),
-        pointer(args, 1),
-        pointer(args, 2),
-        pointer(args, 3),
-        integer(args, 4),
-    )
+    y, x, weight, bias = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     sizes, shape, offsets, phases = integers(args, 5), integers(args, 6), integers(args, 7), integers(args, 8)
     planes = shift(pointer(args, 9), worker * integer(args, 10))
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
@@ -122,25 +127,14 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     b = shift(planes, (t - first_row) * columns + w)
                     for o in range(first_channel, last_channel, 4):
                         count = min(4, last_channel - o)
-                        first = group * channels + o
-                        _fill(y0, _bias(args, bias, has_bias, first), across)
-                        _fill(y1, _bias(args, bias, has_bias, first + min(1, count - 1)), across)
-                        _fill(y2, _bias(args, bias, has_bias, first + min(2, count - 1)), across)
-                        _fill(y3, _bias(args, bias, has_bias, first + count - 1), across)
-                        outer_rows(
-                            y0, y1, y2, y3, shift(a, o * depth), depth, 1, b, 0, table, True, count, across, depth
-                        )
-                        target = shift(
-                            y, ((image * channels + o) * height + row0 + t * step_h) * width + column0 + w * step_w
-                        )
-                        stride = step_h * width
-                        _put(target, stride, step_w, y0, columns, m, n)
-                        if count > 1:
-                            _put(shift(target, height * width), stride, step_w, y1, columns, m, n)
-                        if count > 2:
-                            _put(shift(target, 2 * height * width), stride, step_w, y2, columns, m, n)
-                        if count > 3:
-                            _put(shift(target, 3 * height * width), stride, step_w, y3, columns, m, n)
+                        biases = shift(bias, group * channels + o)
+                        _start(args, y0, y1, y2, y3, biases, integer(args, 4), count, across)
+                        q = shift(a, o * depth)
+                        outer_rows(y0, y1, y2, y3, q, depth, 1, b, 0, table, True, count, across, depth)
+                        row = ((image * channels + o) * height + row0 + t * step_h) * width
+                        corner = shift(y, row + column0 + w * step_w)
+                        stride, plane = step_h * width, height * width
+                        _finish(corner, plane, stride, step_w, y0, y1, y2, y3, columns, count, m, n)
 
 
 @merge

@@ -16,13 +16,12 @@ def _takes(value, best):  # type: ignore[no-untyped-def]
 
 
 @merge
-def _pairs(args, y, index, x, rows, columns, height, width, readable):  # type: ignore[no-untyped-def]
+def _pairs(best, place, y, index, x, rows, columns, height, width, readable):  # type: ignore[no-untyped-def]
     """Windows of 2 x 2 side by side: selections without branches, so that the loop is vectorised.
 
-    It goes in steps of 16 windows, beyond the end of a row where ``readable`` pixels of x and the plane of y allow it;
+    It goes in steps of 8 windows, beyond the end of a row where ``readable`` pixels of x and the plane of y allow it;
     what it writes there, the next row overwrites.
     """
-    best, place = stack(args, 256), stack_integers(args, 256)
     for p in range(rows):
         for first in range(0, columns, 256):
             n = min(256, columns - first)
@@ -55,26 +54,36 @@ def max_pool2d(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     sizes, planes = integers(args, 3), integer(args, 4)
     height, width, rows, columns = sizes[0], sizes[1], sizes[2], sizes[3]
     taps_h, taps_w, stride_h, stride_w, top, left = sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9]
+    best, place = stack(args, 256), stack_integers(args, 256)
     pairs = taps_h == 2 and taps_w == 2 and stride_h == 2 and stride_w == 2 and top == 0 and left == 0
     for cell in range(lo, hi):
         x = shift(pointer(args, 2), cell * height * width)
         y, index = shift(pointer(args, 0), cell * rows * columns), shift(integers(args, 1), cell * rows * columns)
         if pairs:
-            _pairs(args, y, index, x, rows, columns, height, width, (planes - cell) * height * width)
+            _pairs(best, place, y, index, x, rows, columns, height, width, (planes - cell) * height * width)
             continue
         for p in range(rows):
             above, below = max(0, p * stride_h - top), min(height, p * stride_h - top + taps_h)
-            for q in range(columns):
-                start, stop = max(0, q * stride_w - left), min(width, q * stride_w - left + taps_w)
-                where = above * width + start
-                best = x[where]
+            for first in range(0, columns, 256):
+                n = min(256, columns - first)
+                for q in range(n):
+                    place[q] = -1
+                # Pixel by pixel of the windows, for all windows of the row: the inner loop is vectorised.
                 for i in range(above, below):
-                    for j in range(start, stop):
-                        value = x[i * width + j]
-                        if _takes(value, best):
-                            best, where = value, i * width + j
-                y[p * columns + q] = best
-                index[p * columns + q] = where
+                    for v in range(taps_w):
+                        start = first * stride_w + v - left  # the column of the first window's pixel
+                        stop = min(n, (width - 1 - start) // stride_w + 1)
+                        source = shift(x, i * width + start)
+                        for q in range(max(0, -(start // stride_w)), stop):
+                            value = source[q * stride_w]
+                            takes = (place[q] < 0) | _takes(value, best[q])
+                            best[q] = value if takes else best[q]
+                            place[q] = i * width + start + q * stride_w if takes else place[q]
+                target, target_index = shift(y, p * columns + first), shift(index, p * columns + first)
+                for q in range(n):
+                    target[q] = best[q]
+                for q in range(n):
+                    target_index[q] = place[q]
 
 
 def max_pool2d_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ called, so that ``--help`` comes at once.
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (``sys.argv[1:]`` if None); returns the exit code."""
     from ..datasets.errors import DataError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files and columns may not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             code = _run(argv)

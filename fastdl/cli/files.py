@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,8 +13,8 @@ from ..datasets.errors import path_name
 from .errors import CommandError
 
 
-def check_output(path: str, *, force: bool) -> None:
-    """Make sure that ``path`` can be written later."""
+def check_output(path: str, *, force: bool, inputs: Sequence[str]) -> None:
+    """Make sure that ``path`` can be written later, and is none of the ``inputs``."""
     name = path_name(path)
     if not path or "\0" in path:
         raise CommandError(f"--out {name} is not the name of a file; give another")
@@ -25,6 +25,9 @@ def check_output(path: str, *, force: bool) -> None:
         )
     if os.path.exists(path) and not force:
         raise CommandError(f"{name}: exists; --force replaces it, --out chooses another file")
+    for other in inputs:
+        if os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other):
+            raise CommandError(f"{name}: would be replaced by the result; --out chooses another file")
     if not folder.is_dir():
         raise CommandError(f"{name}: there is no directory {path_name(folder)}; create it first")
     try:

@@ -22,7 +22,7 @@ from .scores import choose
 def run(options: argparse.Namespace) -> int:
     """Predict the rows of the data; returns the exit code."""
     if options.out is not None:
-        check_output(options.out, force=options.force)
+        check_output(options.out, force=options.force, inputs=[options.model, options.data])
     model, preparation = modelfile.load_prepared(options.model)
     if options.threshold is not None and len(preparation.classes) != 2:
         raise CommandError("--threshold is for models of two classes; leave it out")

@@ -23,6 +23,7 @@ PARTS = ("train", "validation", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 LEAST_ROWS = 10  # for each class: a tenth of them is tested on
 FORMAT = 1
+_FEW_CATEGORIES, _MOST_CATEGORIES = 20, 1000
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def learn(data: Data, seed: int) -> Preparation:
     _check_rows(data, task, classes)
     # All rows tell which categories there are; numbers are learned from the training part only. A category that is not
     # in the training part makes a constant column, which counts for nothing.
-    encoder = None if data.table is None else TableEncoder.fit(data.table)
+    most = min(_MOST_CATEGORIES, max(_FEW_CATEGORIES, len(data) // 2))  # more are identifiers or free text
+    encoder = None if data.table is None else TableEncoder.fit(data.table, max_categories=most)
     raw = data.inputs if encoder is None or data.table is None else encoder.transform(data.table)
     assert raw is not None
     one_hot = np.array(_one_hot(encoder)) if encoder is not None else None

@@ -28,11 +28,12 @@ from .scores import Scores, score
 
 INTERRUPTED = 130
 _THRESHOLD = 0.5
+_FEW_VALUES = 20
 
 
 def run(options: argparse.Namespace) -> int:
     """Train as the options say; returns the exit code."""
-    check_output(options.out, force=options.force)
+    check_output(options.out, force=options.force, inputs=[options.data])
     if options.threads is not None:
         threads.set_num_threads(options.threads)
     data = read_for_training(options)
@@ -118,7 +119,7 @@ def _keep_interrupted(model: Any, preparation: Preparation, settings: networks.S
         return INTERRUPTED
     modelfile.save(model, _with_notes(preparation, settings, model.history, {}), out)
     epochs = counted(model.history.epochs, "whole epoch")
-    print(f"interrupted after {epochs}; the model as it was then is in {path_name(out)}")
+    print(f"interrupted after {epochs}; what the model had learned until then is in {path_name(out)}")
     return INTERRUPTED
 
 
@@ -138,22 +139,28 @@ def _introduction(
     data: Data, preparation: Preparation, settings: networks.Settings, sizes: list[int], parameters: int
 ) -> str:
     """What was recognised, and what is going to happen."""
-    target, classes = preparation.target, preparation.classes
-    if preparation.outputs is None:
-        task = f"classification: {target} is one of {counted(len(classes), 'class', 'classes')} ({listed(classes, 10)})"
-    else:
-        task = f"regression: {target} is a number"
     network = settings.model if len(settings.layers) == 0 else f"{settings.model} ({settings.activation})"
     train, validation, test = sizes
     stratified = "each class in proportion, " if preparation.outputs is None else ""
     lines = [
         f"{data.source}: {counted(len(data), 'row')}, {described(preparation.shape)}",
-        task,
+        _task(data, preparation),
         f"{train} rows to train, {validation} to validate, {test} to test ({stratified}seed {preparation.seed})",
         f"{network} with {parameters:,} parameters; {settings.optimizer}, learning rate {settings.lr:g}, "
         f"batches of {settings.batch_size}, {_epochs(settings)}",
     ]
     return "\n".join(lines)
+
+
+def _task(data: Data, preparation: Preparation) -> str:
+    """What was recognised from the targets, and how to have it otherwise."""
+    target, classes, values = preparation.target, preparation.classes, np.unique(np.asarray(data.targets))
+    if preparation.outputs is None:
+        hint = "; for a regression write them with a decimal point" if values.dtype.kind in "iu" else ""
+        return f"classification: {target} is one of {len(classes)} classes ({listed(classes, 10)}){hint}"
+    few = len(values) <= _FEW_VALUES and bool(np.all(values == np.round(values)))
+    hint = f" ({len(values)} different ones; if they are classes, write them as integers: 1 and not 1.0)" if few else ""
+    return f"regression: {target} is a number{hint}"
 
 
 def _epochs(settings: networks.Settings) -> str:

@@ -1,7 +1,7 @@
 """The geometry of a convolution, one object for the forward and both backwards, and how they lower to launches.
 
-Letters: N images, C channels, H W space, G groups; along one axis: tap u of the kernel, stride s, dilation d, pixel i of
-the image and p of the result, with i = p s + u d - padding. The kernels, and what a plane is, are described in
+Letters: N images, C channels, H W space, G groups; along one axis: tap u of the kernel, stride s, dilation d, pixel i
+of the image and p of the result, with i = p s + u d - padding. The kernels, and what a plane is, are described in
 ``_kernels/conv.py``. All choices depend on shapes and dtype only.
 """
 
@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand
 
 _CORRELATE, _WEIGHT_GRAD = Kernel("conv", "correlate"), Kernel("conv", "weight_grad")
@@ -68,7 +68,7 @@ class _Phase(NamedTuple):
     """Every step-th pixel of the result from ``first`` on, and the taps that contribute to them."""
 
     first: int
-    count: int
+    pixels: int
     taps: tuple[_Tap, ...]
 
 
@@ -90,7 +90,7 @@ class _Plan(NamedTuple):
 
     @property
     def longest(self) -> int:
-        return max(phase.count for phase in self.phases)
+        return max(phase.pixels for phase in self.phases)
 
 
 def _forward(a: Axis) -> _Plan:
@@ -163,7 +163,7 @@ def _correlate(
         for c in columns.phases:
             pairs = [(t, w) for t in r.taps for w in c.taps]
             depth = in_channels * len(pairs)
-            phases += [depth, len(offsets), weights, r.first, c.first, r.count, c.count]
+            phases += [depth, len(offsets), weights, r.first, c.first, r.pixels, c.pixels]
             weights += out_channels * depth
             taps.append([t.tap * s.columns.taps + w.tap for t, w in pairs])
             offsets += [
@@ -180,7 +180,7 @@ def _correlate(
     scratch, stride = lowering.worker_scratch(in_channels * source_phases * plane + _LANES, y.dtype)
     tables = [sizes, _plane_shape(rows, columns, plane_rows, plane_columns), offsets, phases]
     constants = [lowering.constant(table) for table in tables]
-    arguments = [y, x, weight, bias, bias is not None, *constants, scratch, stride]
+    arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, *constants, scratch, stride]
     cells = s.images * s.groups * strips * -(-out_channels // block_channels)
     lowering.launch(_CORRELATE, y.dtype, arguments, cells=cells, work=_work(geometry, y))
 
@@ -242,7 +242,7 @@ def _transposed(lowering: Lowering, weight: Operand, s: Geometry, phases: Sequen
     result = lowering.scratch(weight.shape, weight.dtype)
     tables = [lowering.constant(table) for table in (order, before, own)]
     taps = s.rows.taps * s.columns.taps
-    arguments = [result, weight, s.out_channels, s.in_channels, taps, len(order), *tables]
+    arguments: list[Argument | Operand] = [result, weight, s.out_channels, s.in_channels, taps, len(order), *tables]
     cells = s.groups * s.in_channels
     lowering.launch(_TRANSPOSE_WEIGHT, weight.dtype, arguments, cells=cells, work=weight.size)
     return result
@@ -285,7 +285,7 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     tables = [sizes, _plane_shape(rows, columns, plane_rows, plane_columns), offsets]
     constants = [lowering.constant(table) for table in tables]
     sums = lowering.scratch((chunks, *dweight.shape), dweight.dtype) if chunks > 1 else dweight
-    arguments = [sums, g, x, *constants, scratch, scratch_stride, planes, pixels, stride]
+    arguments: list[Argument | Operand] = [sums, g, x, *constants, scratch, scratch_stride, planes, pixels, stride]
     work = _work(geometry, dweight)
     lowering.launch(_WEIGHT_GRAD, x.dtype, arguments, cells=chunks * s.groups * blocks, work=work)
     if chunks > 1:

@@ -1,4 +1,4 @@
-"""How a matrix product y = s(a b + bias) lowers to launches: which of the kernels in ``_kernels/matmul.py``, which tiles.
+"""How a matrix product y = s(a b + bias) lowers to launches: which kernel of ``_kernels/matmul.py``, which tiles.
 
 Letters: M rows and N columns of y, K the length of the sums. All choices depend on shapes and dtype only. The costs in
 nanoseconds were measured on one core (AVX-512, about 3.6 GHz); only their ratios matter.
@@ -7,7 +7,7 @@ nanoseconds were measured on one core (AVX-512, about 3.6 GHz); only their ratio
 import math
 from typing import NamedTuple
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Shape
 from ._lowering import broadcast_shape, cells, collapse, strides_in
 
@@ -51,7 +51,7 @@ def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | No
         return
     stack = broadcast_shape("matmul", f.stack_a, f.stack_b)
     if math.prod(stack) == 1 and _padded(f.rows, 4) * _padded(f.columns, 2) * f.depth <= _SMALL_TERMS:
-        arguments = [y, f.a, f.b, bias, bias is not None, *_sizes(f), code]
+        arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, *_sizes(f), code]
         lowering.launch(_SMALL, y.dtype, arguments, cells=1, work=0.2 * f.rows * f.columns * f.depth)
         return
     f, by_dots, cost = _cheaper_form(lowering, f, math.prod(stack))
@@ -85,8 +85,8 @@ def _sizes(f: Factors) -> list[int]:
 def _cheaper_form(lowering: Lowering, f: Factors, matrices: int) -> tuple[Factors, bool, float]:
     """The factors as the cheaper kernel needs them, whether that is ``dots``, and its cost.
 
-    ``dots`` pays per 4 x 4 sums and for terms that fill no vector; ``outer`` per 4 x 4 factors and for its columns. Each
-    wants b in its own order, and ``dots`` wants a untransposed; a copy in that order is cheap beside most products.
+    ``dots`` pays per 4 x 4 sums and for terms that fill no vector; ``outer`` per 4 x 4 factors and for its columns.
+    Each wants b in its own order, and ``dots`` wants a untransposed; such copies are cheap beside most products.
     """
     itemsize = f.b.dtype.itemsize
     lanes = 64 // itemsize
@@ -111,7 +111,7 @@ def _cheaper_form(lowering: Lowering, f: Factors, matrices: int) -> tuple[Factor
 
 
 def _tile(f: Factors, matrices: int, by_dots: bool) -> tuple[int, int]:
-    """Rows and columns of a tile: large enough to use what is in the cache, small enough for all threads to get some."""
+    """Rows and columns of a tile: large enough to use what is in the cache, small enough for all threads."""
     parts = -(-f.columns // _WIDTH)
     tile_columns = 64 if by_dots else _padded(-(-f.columns // parts), 16)
     tile_rows = 64

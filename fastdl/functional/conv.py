@@ -235,11 +235,11 @@ def conv2d(
     alike, where x is zero outside the image; rows P = floor((H + top + bottom - dilation*(U - 1) - 1) / stride) + 1.
     Equivalent to ``scipy.signal.correlate(x[n], weight[o], "valid")[0] + bias[o]`` for each n and o, without options.
 
-    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC"; weight (O, C/groups, U, V) under both; bias (O,) or None: all
-    float32 or all float64. The result is (N, O, P, Q) or (N, P, Q, O). ``padding``: an integer, (h, w),
-    ((top, bottom), (left, right)), "valid" (none), or "same" (ceil(H / stride) rows; an odd zero comes below and right).
-    ``groups`` cuts the channels into equal parts, each seen by its part of the output. ``out`` takes the result; it may
-    not overlap an argument.
+    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC"; weight (O, C/groups, U, V) under both; bias (O,) or None:
+    all float32 or all float64. The result is (N, O, P, Q) or (N, P, Q, O). ``padding``: an integer, (h, w),
+    ((top, bottom), (left, right)), "valid" (none), or "same" (ceil(H / stride) rows; an odd zero comes below or
+    right). ``groups`` cuts the channels into equal parts, each seen by its part of the output. ``out`` takes the
+    result; it may not overlap an argument.
 
     Raises ValueError if shapes and options do not fit together.
 
@@ -277,7 +277,8 @@ def conv2d_backward(
 
     In the forward pass y[p] += W[u] x[i] for all p, u, i with i = p*stride + u*dilation - padding (channels and columns
     alike), and y began with the bias; so, over the same positions, dx[i] += W[u] g[p], dW[u] += x[i] g[p], and the
-    gradient of the bias is the sum of g over images and pixels.
+    gradient of the bias is the sum of g over images and pixels. Beyond its edges g takes part as zeros, so that a
+    weight that is not finite makes NaN at the border of dx.
     """
     name = "conv2d_backward"
     grad, x, weight, bias = floats(name, grad=grad, x=x, weight=weight, bias=bias)

@@ -182,8 +182,8 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     y[..., o] = s(b[o] + sum_i W[o, i] x[..., i]). Equivalent to ``s(x @ weight.T + bias)``.
 
     x (..., in), weight (out, in), bias (out,) or None: all float32 or all float64; the result is (..., out).
-    ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid". ``out`` takes the result; it may not
-    overlap an argument.
+    ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid". ``out`` takes the result; it may
+    not overlap an argument.
 
     Raises ValueError if the sizes disagree.
 

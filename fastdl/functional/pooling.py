@@ -1,14 +1,14 @@
 """Pooling of images: the maximum or the mean of each window, each beside its backward.
 
-Letters: N images, C channels, H W rows and columns of the images, P Q of the result, g its gradient. Besides its result,
-the primitive ``max_pool2d`` gives which pixel each window took, as row * W + column in its plane: the gradient goes
-there, and the gradient of that gradient is gathered from there.
+Letters: N images, C channels, H W rows and columns of the images, P Q of the result, g its gradient. Besides its
+result, the primitive ``max_pool2d`` gives which pixel each window took, as row * W + column in its plane: the gradient
+goes there, and the gradient of that gradient is gathered from there.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from .._kernels import STATUS, Kernel
+from .._kernels import STATUS, Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from ._door import INT64, choice, floats, indices, pair
 from ._draw import pooling as draw
@@ -88,7 +88,7 @@ def _lower_indexed(name: str, lowering: Lowering, result: Operand, inputs: Seque
         IndexError(f"max_pool2d_backward: index holds a number outside 0..{h * w - 1} (H x W pixels)")
     )
     place = place_for(lowering, result, layout)
-    arguments = [
+    arguments: list[Argument | Operand] = [
         place,
         channels_first(lowering, values, layout),
         channels_first(lowering, index, layout),

@@ -105,11 +105,7 @@ def _layer(kind: type[Module], description: dict[str, Any], where: str) -> Modul
     if not isinstance(options, dict):
         raise ArchitectureError(f"{where} has the options {clipped(options)}; expected a dict")
     for name in options:
-        if (
-            name not in known
-            or name == "self"
-            or known[name].kind in (known[name].VAR_POSITIONAL, known[name].VAR_KEYWORD)
-        ):
+        if name not in known or name == "self":
             raise ArchitectureError(f"{where}, a {kind.__name__}, has the unknown option {clipped(name)}")
     try:
         return kind(**options)

@@ -81,6 +81,18 @@ def test_text_among_targets(bad, folder, values_csv):
     assert "line 4, column 'price': text where numbers must be" in bad("train", values_csv, "--target", "price")
 
 
+def test_a_column_of_names(bad, folder):
+    (folder / "names.csv").write_text("name,x,y\n" + "".join(f"person {i},{i},{i % 2}\n" for i in range(60)))
+    assert "column 'name' has 60 categories" in bad("train", "names.csv", "--target", "y")
+
+
+def test_the_data_are_not_replaced(bad, images_npz, two_classes_csv):
+    assert "would be replaced" in bad("train", images_npz, "--out", images_npz, "--force")
+    assert "would be replaced" in bad(
+        "train", two_classes_csv, "--target", "ill", "--out", f"./{two_classes_csv}", "--force"
+    )
+
+
 def test_missing_value(bad, folder, values_csv):
     lines = (folder / values_csv).read_text().splitlines()
     lines[3] = ",2,100"

@@ -24,7 +24,7 @@ def test_the_model_so_far_is_kept(good, process, folder):
         seconds = time.perf_counter() - start
     assert run.returncode == 130
     assert "interrupted after" in out and FILE in out and "Traceback" not in err
-    assert seconds < 1.0  # 0.2 s to come back, and what writing and leaving the process take
+    assert seconds < 2.0  # 0.2 s to come back, and what writing and leaving the process take on a busy machine
     model = fd.load(FILE)
     assert model.extra["fastdl_train"]["notes"]["history"]["stopped"] == "interrupted"
     assert good("evaluate", FILE, "digits")

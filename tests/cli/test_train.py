@@ -23,7 +23,7 @@ def preparation(path=FILE):
 def test_two_classes_from_a_csv_file(good, two_classes_csv):
     out = good("train", two_classes_csv, "--target", "ill", "--epochs", 40, "--lr", 0.01)
     assert "two.csv: 60 rows, a table of 5 columns\n" in out  # two one-hot columns for the colour
-    assert "classification: ill is one of 2 classes ('no', 'yes')" in out
+    assert "classification: ill is one of 2 classes ('no', 'yes')\n" in out
     assert "48 rows to train, 6 to validate, 6 to test (each class in proportion, seed 0)" in out
     for word in ("accuracy", "sensitivity", "specificity", "ROC AUC", "true \\ predicted", "positive class: yes", FILE):
         assert word in out
@@ -46,7 +46,10 @@ def test_a_regression_says_so(good, values_csv):
 def test_integers_are_classes_or_numbers(good, folder):
     (folder / "grades.csv").write_text("x,few,many\n" + "".join(f"{i},{i % 3},{i}\n" for i in range(60)))
     assert "classification: few" in good("train", "grades.csv", "--target", "few", "--epochs", 1)
-    assert "regression: many" in good("train", "grades.csv", "--target", "many", "--epochs", 1, "--force")
+    assert "regression: many is a number\n" in good("train", "grades.csv", "--target", "many", "--epochs", 1, "--force")
+    (folder / "floats.csv").write_text("x,y\n" + "".join(f"{i},{i % 3}.0\n" for i in range(60)))
+    out = good("train", "floats.csv", "--target", "y", "--epochs", 1, "--force")
+    assert "regression: y is a number (3 different ones; if they are classes, write them as integers" in out
 
 
 def test_images_from_an_npz_file(good, scores, images_npz):

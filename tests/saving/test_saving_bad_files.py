@@ -2,6 +2,8 @@
 
 import json
 import struct
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -95,9 +97,6 @@ def test_too_many_dimensions(path, reason):
 
 @given(st.data())
 def test_random_damage_gives_our_error_or_a_model(data):
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         fd.save(nn.Sequential(nn.Dense(2, 3), nn.Dropout(0.1)), path, extra={"a": [1, "b"]})

@@ -76,9 +76,16 @@ def test_places_that_cannot_be_written(tmp_path):
         with pytest.raises(fd.ModelFileError) as caught:
             fd.save(nn.ReLU(), path)
         assert str(caught.value).startswith(f"{path}: {message}")
-    if os.path.exists("/dev/null"):
-        with pytest.raises(fd.ModelFileError, match="is not a file"):
-            fd.save(nn.ReLU(), "/dev/null")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX systems")
+def test_a_pipe_or_device_is_not_replaced_nor_waited_for(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for call in (lambda: fd.save(nn.ReLU(), pipe), lambda: fd.load(pipe)):
+        with pytest.raises(fd.ModelFileError, match="is not a file; give the path of a file"):
+            call()
+    assert pipe.is_fifo()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX systems")

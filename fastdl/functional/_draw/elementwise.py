@@ -39,7 +39,7 @@ def two_broadcast(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
 def quotient(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Two arrays that broadcast, the second well away from 0."""
     a, b = (rng.standard_normal(s).astype(dtype) for s in broadcast_shapes(rng, 2))
-    return (a, np.where(b < 0, b - dtype.type(0.3), b + dtype.type(0.3))), {}
+    return (a, np.asarray(np.where(b < 0, b - 0.3, b + 0.3), dtype)), {}
 
 
 def base_and_exponent(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
@@ -47,14 +47,14 @@ def base_and_exponent(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     a_shape, b_shape = broadcast_shapes(rng, 2)
     b = rng.uniform(-2, 3, b_shape)
     b = np.where(rng.random(b_shape) < 0.5, np.round(b), b)
-    return (rng.uniform(0.2, 3, a_shape).astype(dtype), b.astype(dtype)), {}
+    return (rng.uniform(0.2, 3, a_shape).astype(dtype), np.asarray(b, dtype)), {}
 
 
 def two_with_ties(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Two arrays that broadcast; in half of the cases integers, so that many are equal."""
     whole = rng.random() < 0.5
     pair = (rng.standard_normal(s) for s in broadcast_shapes(rng, 2))
-    return tuple((np.round(x) if whole else x).astype(dtype) for x in pair), {}
+    return tuple(np.asarray(np.round(x) if whole else x, dtype) for x in pair), {}
 
 
 def two_to_compare(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
