@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
+from .numpy_protocol import FUNCTIONS, REDUCTIONS, UFUNCS
 from .ops import Array, Primitive, Spec, Symbol
 
 
@@ -217,10 +218,10 @@ class Tensor(Symbol):
 
     # NumPy's protocols.
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        function = _UFUNCS.get(ufunc)
-        if method == "reduce" and ufunc in _REDUCTIONS:
+        function = UFUNCS.get(ufunc)
+        if method == "reduce" and ufunc in REDUCTIONS:
             given = {k: v for k, v in options.items() if v is not None or k == "axis"}
-            return _REDUCTIONS[ufunc](*inputs, **{"axis": 0, **given})  # NumPy: ufunc.reduce is along axis 0
+            return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **given})  # NumPy: ufunc.reduce is along axis 0
         if method != "__call__" or function is None:
             name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
             raise RecordingError(f"np.{name} cannot be recorded; write it with the functions of fastdl.functional")
@@ -229,7 +230,7 @@ class Tensor(Symbol):
         return function(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        recorded = _FUNCTIONS.get(function)
+        recorded = FUNCTIONS.get(function)
         if recorded is None:
             raise RecordingError(
                 f"np.{function.__name__} cannot be recorded; write it with the functions of fastdl.functional"
@@ -268,87 +269,3 @@ for _name, _function in {
 Tensor.__neg__ = lambda self: F.negative(self)  # type: ignore[attr-defined]
 Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
 Tensor.__abs__ = lambda self: F.abs(self)  # type: ignore[attr-defined]
-
-
-_UFUNCS: dict[Any, Callable[..., Any]] = {
-    np.add: F.add,
-    np.subtract: F.subtract,
-    np.multiply: F.multiply,
-    np.divide: F.divide,
-    np.power: F.power,
-    np.maximum: F.maximum,
-    np.minimum: F.minimum,
-    np.negative: F.negative,
-    np.exp: F.exp,
-    np.log: F.log,
-    np.sqrt: F.sqrt,
-    np.absolute: F.abs,
-    np.tanh: F.tanh,
-    np.square: lambda x: F.multiply(x, x),
-    np.reciprocal: lambda x: F.divide(1.0, x),
-    np.matmul: F.matmul,
-    np.less: F.less,
-    np.less_equal: F.less_equal,
-    np.greater: F.greater,
-    np.greater_equal: F.greater_equal,
-    np.equal: F.equal,
-    np.not_equal: F.not_equal,
-}
-_REDUCTIONS: dict[Any, Callable[..., Any]] = {np.add: F.sum, np.maximum: F.max, np.minimum: F.min}
-
-
-def _stack(arrays: Any, axis: int = 0) -> Any:
-    return F.concatenate([_expand_dims(a, axis) for a in arrays], axis=axis)
-
-
-def _expand_dims(x: Any, axis: int) -> Any:
-    position = axis if axis >= 0 else len(x.shape) + 1 + axis
-    return F.reshape(x, (*x.shape[:position], 1, *x.shape[position:]))
-
-
-def _squeeze(x: Any, axis: Any = None) -> Any:
-    dropped = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim))}
-    return F.reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in dropped and n == 1)))
-
-
-def _swapaxes(x: Any, a: int, b: int) -> Any:
-    axes = list(range(x.ndim))
-    axes[a], axes[b] = axes[b], axes[a]
-    return F.transpose(x, tuple(axes))
-
-
-def _clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    x = x if low is None else F.maximum(x, low)
-    return x if high is None else F.minimum(x, high)
-
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: F.sum,
-    np.mean: F.mean,
-    np.max: F.max,
-    np.min: F.min,
-    np.amax: F.max,
-    np.amin: F.min,
-    np.argmax: F.argmax,
-    np.reshape: F.reshape,
-    np.ravel: lambda x: F.reshape(x, (-1,)),
-    np.transpose: F.transpose,
-    np.swapaxes: _swapaxes,
-    np.concatenate: F.concatenate,
-    np.stack: _stack,
-    np.expand_dims: _expand_dims,
-    np.squeeze: _squeeze,
-    np.where: F.where,
-    np.take: lambda x, indices, axis=None: (
-        F.take(F.reshape(x, (-1,)), indices, axis=0) if axis is None else F.take(x, indices, axis=axis)
-    ),
-    np.take_along_axis: F.take_along_axis,
-    np.broadcast_to: F.broadcast_to,
-    np.clip: _clip,
-    np.dot: F.matmul,
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
-    np.zeros_like: lambda x: np.zeros(x.shape, x.dtype),
-    np.ones_like: lambda x: np.ones(x.shape, x.dtype),
-}

@@ -25,7 +25,7 @@ FLOORS = [
     {"_kernels"},
     {"ops"},
     {"functional"},
-    {"graph", "autodiff", "plan", "transforms", "tree"},
+    {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
     {"init", "optim"},
     {"training"},
     {"nn"},

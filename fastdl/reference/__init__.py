@@ -65,6 +65,7 @@ from .conv import (
     conv2d,
     conv2d_backward,
 )
+from .conversion import astype, astype_backward
 from .dense import (
     dense,
     dense_backward,
@@ -136,6 +137,8 @@ from .shape import (
 )
 
 __all__ = [
+    "astype",
+    "astype_backward",
     "abs",
     "abs_backward",
     "adam_update",

@@ -53,9 +53,7 @@ def as_grad(op: str, grad: ArrayLike, shape: Index) -> FloatArray:
     """The incoming gradient, which must have the shape of the forward pass's output."""
     array = as_float64(f"{op}_backward", "grad", grad)
     if array.shape != shape:
-        raise ValueError(
-            f"{op}_backward: grad is {array.shape}, the output of {op} is {shape}; they must agree"
-        )
+        raise ValueError(f"{op}_backward: grad is {array.shape}, the output of {op} is {shape}; they must agree")
     return array
 
 
@@ -112,14 +110,10 @@ def evaluate_gradient(
 def check_one_list_each(op: str, at: Sequence[Indices | None] | None, names: tuple[str, ...]) -> None:
     """The `at` of a backward holds one list of indices, or None, for each of its gradients."""
     if at is not None and len(at) != len(names):
-        raise ValueError(
-            f"{op}_backward: at has {len(at)} entries; expected one for each of {', '.join(names)}"
-        )
+        raise ValueError(f"{op}_backward: at has {len(at)} entries; expected one for each of {', '.join(names)}")
 
 
-def elementwise(
-    op: str, function: Callable[..., Any], at: Indices | None, **arrays: ArrayLike
-) -> NDArray[Any]:
+def elementwise(op: str, function: Callable[..., Any], at: Indices | None, **arrays: ArrayLike) -> NDArray[Any]:
     """Apply a formula to every element of the arrays, broadcast against each other as NumPy does."""
     chosen = None if at is None else list(at)
     values = [pick(array, chosen) for array in broadcast(op, **arrays)]

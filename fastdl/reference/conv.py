@@ -218,13 +218,9 @@ def _prepare(
 
 def _check_channels(op: str, images: FloatArray, weights: FloatArray, groups: int, came: str) -> None:
     if weights.ndim != 4 or 0 in weights.shape[2:]:
-        raise ValueError(
-            f"{op}: weight is {weights.shape}; expected four dimensions (out, in/groups, kh, kw)"
-        )
+        raise ValueError(f"{op}: weight is {weights.shape}; expected four dimensions (out, in/groups, kh, kw)")
     if groups < 1 or len(weights) % groups:
-        raise ValueError(
-            f"{op}: groups is {groups}, weight has {len(weights)} output channels; expected a divisor"
-        )
+        raise ValueError(f"{op}: groups is {groups}, weight has {len(weights)} output channels; expected a divisor")
     if images.shape[1] != weights.shape[1] * groups:
         raise ValueError(
             f"{op}: weight has {weights.shape[1]} input channels, x has {images.shape[1]} {came}; "

@@ -205,9 +205,7 @@ def _matrices(op: str, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArr
     left = left[np.newaxis, :] if left.ndim == 1 else left
     right = right[:, np.newaxis] if right.ndim == 1 else right
     if left.shape[-1] != right.shape[-2]:
-        raise ValueError(
-            f"{op}: a has {left.shape[-1]} columns, b has {right.shape[-2]} rows {came}; they must agree"
-        )
+        raise ValueError(f"{op}: a has {left.shape[-1]} columns, b has {right.shape[-2]} rows {came}; they must agree")
     try:
         stack = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     except ValueError:

@@ -17,9 +17,7 @@ _WORD = 2**64 - 1  # z & _WORD is z in 64-bit arithmetic that wraps around
 _STRIDE = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: consecutive counters end up far apart
 
 
-def dropout(
-    x: ArrayLike, p: float, *, seed: int, step: int, node: int = 0, at: Indices | None = None
-) -> FloatArray:
+def dropout(x: ArrayLike, p: float, *, seed: int, step: int, node: int = 0, at: Indices | None = None) -> FloatArray:
     """Set each element to 0 with probability p, and make up for it by scaling the others.
 
     y_i = x_i / (1 - p) if u_i >= p, else 0, where u_i in [0, 1) is the random number of element i:

@@ -35,9 +35,7 @@ def concatenate(arrays: Sequence[ArrayLike], axis: int = 0, *, at: Indices | Non
     return evaluate(element, _joined_shape(parts, axis), at)
 
 
-def concatenate_backward(
-    grad: ArrayLike, arrays: Sequence[ArrayLike], axis: int = 0
-) -> tuple[FloatArray, ...]:
+def concatenate_backward(grad: ArrayLike, arrays: Sequence[ArrayLike], axis: int = 0) -> tuple[FloatArray, ...]:
     """Gradients of concatenate, one for each array.
 
     In the forward pass this was: each array became a piece of y; so now: its gradient is that piece of g.
@@ -68,9 +66,7 @@ def take(x: ArrayLike, indices: ArrayLike, axis: int = 0, *, at: Indices | None 
     return evaluate(lambda index: float(values[source(index)]), result, at)
 
 
-def take_backward(
-    grad: ArrayLike, x: ArrayLike, indices: ArrayLike, axis: int = 0
-) -> tuple[FloatArray, None]:
+def take_backward(grad: ArrayLike, x: ArrayLike, indices: ArrayLike, axis: int = 0) -> tuple[FloatArray, None]:
     """Gradient of take with respect to x (None for the indices).
 
     In the forward pass this was: y[a, k, b] = x[a, indices[k], b]; so now:
@@ -97,9 +93,7 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int, *, at: Indices 
     return evaluate(lambda index: float(values[source(index)]), result, at)
 
 
-def take_along_axis_backward(
-    grad: ArrayLike, x: ArrayLike, indices: ArrayLike, axis: int
-) -> tuple[FloatArray, None]:
+def take_along_axis_backward(grad: ArrayLike, x: ArrayLike, indices: ArrayLike, axis: int) -> tuple[FloatArray, None]:
     """Gradient of take_along_axis with respect to x (None for the indices).
 
     In the forward pass this was: y[a, i, b] = x[a, indices[a, i, b], b]; so now:
@@ -115,9 +109,7 @@ def take_along_axis_backward(
 def _parts(op: str, arrays: Sequence[ArrayLike], axis: int) -> tuple[list[FloatArray], int]:
     parts = [as_float64(op, f"arrays[{k}]", array) for k, array in enumerate(arrays)]
     if not parts or parts[0].ndim == 0:
-        raise ValueError(
-            f"{op}: arrays is {arrays}; expected at least one array, with at least one dimension"
-        )
+        raise ValueError(f"{op}: arrays is {arrays}; expected at least one array, with at least one dimension")
     axis = as_axis(op, axis, parts[0].ndim)
     others = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
     if len(others) > 1 or len({part.ndim for part in parts}) > 1:
@@ -144,9 +136,7 @@ def _take(op: str, x: ArrayLike, indices: ArrayLike, axis: int) -> tuple[FloatAr
     return values, (*values.shape[:axis], *positions.shape, *values.shape[axis + 1 :]), source
 
 
-def _take_along_axis(
-    op: str, x: ArrayLike, indices: ArrayLike, axis: int
-) -> tuple[FloatArray, Index, Source]:
+def _take_along_axis(op: str, x: ArrayLike, indices: ArrayLike, axis: int) -> tuple[FloatArray, Index, Source]:
     values, positions = as_float64(op, "x", x), as_integers(op, "indices", indices)
     axis = as_axis(op, axis, values.ndim)
     size = values.shape[axis]

@@ -134,9 +134,7 @@ def _of_all_classes(index: Index) -> tuple[int | slice, ...]:
     return (index[0], slice(None), *index[1:])
 
 
-def _reduce(
-    op: str, element: Callable[[Index], float], shape: Index, reduction: str, at: Indices | None
-) -> FloatArray:
+def _reduce(op: str, element: Callable[[Index], float], shape: Index, reduction: str, at: Indices | None) -> FloatArray:
     """The losses of all targets, or their mean or sum."""
     _check_reduction(op, reduction)
     if reduction == "none":
@@ -176,9 +174,7 @@ def _logits_and_probabilities(op: str, logits: ArrayLike, target: ArrayLike) -> 
     return z, t
 
 
-def _logits_and_classes(
-    op: str, logits: ArrayLike, target: ArrayLike
-) -> tuple[FloatArray, NDArray[np.int64]]:
+def _logits_and_classes(op: str, logits: ArrayLike, target: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:
     scores, classes = as_float64(op, "logits", logits), as_integers(op, "target", target)
     if scores.ndim < 2 or classes.shape != (scores.shape[0], *scores.shape[2:]):
         raise ValueError(

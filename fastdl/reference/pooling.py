@@ -154,21 +154,15 @@ class _Pooling(NamedTuple):
         return slice(max(first, 0), min(first + self.kernel[1], self.images.shape[3]))
 
 
-def _prepare(
-    op: str, x: ArrayLike, kernel_size: Pair, stride: Pair | None, padding: Pair, layout: str
-) -> _Pooling:
+def _prepare(op: str, x: ArrayLike, kernel_size: Pair, stride: Pair | None, padding: Pair, layout: str) -> _Pooling:
     images = as_images(op, x, layout)
     kernel = as_pair(op, "kernel_size", kernel_size, 1)
     strides = kernel if stride is None else as_pair(op, "stride", stride, 1)
     borders = as_pair(op, "padding", padding, 0)
     sizes = []
-    for name, size, k, s, border in zip(
-        ("height", "width"), images.shape[2:], kernel, strides, borders, strict=True
-    ):
+    for name, size, k, s, border in zip(("height", "width"), images.shape[2:], kernel, strides, borders, strict=True):
         if border > k // 2:
-            raise ValueError(
-                f"{op}: padding is {padding}, kernel_size is {kernel_size}; expected at most half of it"
-            )
+            raise ValueError(f"{op}: padding is {padding}, kernel_size is {kernel_size}; expected at most half of it")
         if size == 0 or size + 2 * border < k:
             raise ValueError(
                 f"{op}: x has {name} {size}, padded to {size + 2 * border}; kernel_size is {kernel_size}: "

@@ -28,9 +28,7 @@ def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False, *, at: Indices 
     return _reduce("sum", np.sum, x, axis, keepdims, at)
 
 
-def sum_backward(
-    grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False
-) -> tuple[FloatArray]:
+def sum_backward(grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> tuple[FloatArray]:
     """Gradient of sum.
 
     In the forward pass this was: y += x for every x that was reduced to y; so now: gx = g, the same for all
@@ -54,9 +52,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False, *, at: Indices
     return _reduce("mean", lambda part: np.sum(part) / np.float64(part.size), x, axis, keepdims, at)
 
 
-def mean_backward(
-    grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False
-) -> tuple[FloatArray]:
+def mean_backward(grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> tuple[FloatArray]:
     """Gradient of mean.
 
     In the forward pass this was: y += x / n for each of the n elements that were reduced to y; so now:
@@ -82,9 +78,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False, *, at: Indices 
     return _reduce("max", np.max, x, axis, keepdims, at)
 
 
-def max_backward(
-    grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False
-) -> tuple[FloatArray]:
+def max_backward(grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> tuple[FloatArray]:
     """Gradient of max.
 
     In the forward pass this was: y = x for the largest x; so now: gx = g for that one and 0 for the others.
@@ -107,9 +101,7 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False, *, at: Indices 
     return _reduce("min", np.min, x, axis, keepdims, at)
 
 
-def min_backward(
-    grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False
-) -> tuple[FloatArray]:
+def min_backward(grad: ArrayLike, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> tuple[FloatArray]:
     """Gradient of min.
 
     In the forward pass this was: y = x for the smallest x; so now: gx = g for that one and 0 for the others.
@@ -151,9 +143,7 @@ def _reduce(
         others = iter(i for k, i in enumerate(index) if not (keepdims and k in axes))
         part = values[tuple(slice(None) if k in axes else next(others) for k in range(values.ndim))]
         if part.size == 0 and op in ("max", "min", "argmax"):
-            raise ValueError(
-                f"{op}: x is {values.shape}, axis is {axis}; expected at least one element to reduce"
-            )
+            raise ValueError(f"{op}: x is {values.shape}, axis is {axis}; expected at least one element to reduce")
         return float(function(part))
 
     return evaluate(element, _reduced_shape(values.shape, axes, keepdims), at)

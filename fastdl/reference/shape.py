@@ -205,9 +205,7 @@ def _slice(op: str, x: ArrayLike, index: Entry | tuple[Entry, ...]) -> tuple[Flo
     return values, tuple(len(positions) for _, positions in moving), source
 
 
-def _without_ellipsis(
-    op: str, index: Entry | tuple[Entry, ...], ndim: int
-) -> list[int | builtins.slice | None]:
+def _without_ellipsis(op: str, index: Entry | tuple[Entry, ...], ndim: int) -> list[int | builtins.slice | None]:
     """The index with `:` for each axis that it does not mention."""
     entries = index if isinstance(index, tuple) else (index,)
     known = (type(None), builtins.slice, EllipsisType, int, np.integer)

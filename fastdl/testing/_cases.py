@@ -44,8 +44,9 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     if op.draw is None:
         raise ValueError(f"{op.name} has no way to draw arguments")
     args, options = op.draw(rng, np.dtype(dtype))
+    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in args]
     if name == op.name:
-        return list(args), options
+        return args, options
     y = op.reference(*args, **options)
     return [rng.standard_normal(y.shape).astype(dtype), *args], options
 

@@ -20,10 +20,11 @@ _RELATIVE = 1e-7
 
 
 class _Slope(NamedTuple):
-    """A derivative by finite differences, and by how much it may be off."""
+    """A derivative by finite differences, by how much it may be off, and how much of that is rounding."""
 
     value: float
     error: float
+    rounding: float
 
 
 def check_grad(
@@ -150,7 +151,7 @@ def _compare(
     terms = float(np.sum(np.abs(grad * v)))
     slope = _finite_difference(forward, points, j, u, v)
     size = max(terms, abs(slope.value))
-    if not (np.isfinite(slope.value) and slope.error <= 1e-3 * size + 1e-9):
+    if not (np.isfinite(slope.value) and slope.error <= 1e-3 * size + 2 * slope.rounding):
         raise ValueError(
             f"check_grad: finite differences of {name} along argument {j} do not settle ({slope.value:.6g} +- "
             f"{slope.error:.1g}): the function has a kink or a pole there; choose other arguments"
@@ -176,12 +177,12 @@ def _finite_difference(
         terms = [np.asarray(y) * w for y, w in zip(forward(*moved), u, strict=True)]
         return float(sum(np.sum(t) for t in terms)), float(sum(np.sum(np.abs(t)) for t in terms))
 
-    best = _Slope(np.nan, np.inf)
+    best = _Slope(np.nan, np.inf, 0.0)
     for h in _STEPS:
         wide, narrow = [(value(h)[0] - value(-h)[0]) / (2 * h) for h in (h, h / 2)]
         rounding = 100 * float(np.finfo(np.float64).eps) * value(0.0)[1] / h
         refined = (4 * narrow - wide) / 3
         error = abs(refined - narrow) / 2 + rounding
         if error < best.error:
-            best = _Slope(refined, error)
+            best = _Slope(refined, error, rounding)
     return best

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastdl import functional as F
-from fastdl import ops, plan
+from fastdl import ops, plan, reference
 from fastdl._kernels import arena
 from fastdl.testing import POISONS, _verify
 from fastdl.testing._cases import arrays_in, map_arrays
 
-BACKWARD = [f"{name}_backward" for name, op in ops.OPS.items() if op.backward is not None]
-NAMES = [name for name in [*ops.OPS, *BACKWARD] if hasattr(ops.importlib.import_module("fastdl.reference"), name)]
+NAMES = [name for op in ops.OPS for name in (op, f"{op}_backward") if hasattr(reference, name)]
 SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from(["float32", "float64"])
 

@@ -117,6 +117,7 @@ CASES = [
     case("negative", normal(3)),
     case("exp", normal(2, 3)),
     case("log", positive(2, 3)),
+    case("astype", normal(2, 3), rest=(np.float64,)),
     case("sqrt", positive(2, 3)),
     case("abs", normal(2, 3)),
     case("where", normal(2, 3) > 0, normal(2, 3), normal(3)),
