@@ -159,6 +159,15 @@ class Tensor(Symbol):
             raise TypeError("len() of a recorded tensor without dimensions")
         return self.shape[0]
 
+    def __neg__(self) -> Any:
+        return F.negative(self)
+
+    def __pos__(self) -> "Tensor":
+        return self
+
+    def __abs__(self) -> Any:
+        return F.abs(self)
+
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))
 
@@ -266,6 +275,3 @@ for _name, _function in {
     "ne": F.not_equal,
 }.items():
     _method(f"__{_name}__", _function)
-Tensor.__neg__ = lambda self: F.negative(self)  # type: ignore[attr-defined]
-Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
-Tensor.__abs__ = lambda self: F.abs(self)  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ update such as ``p -> p - lr g`` is computed in the place of the old value if no
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

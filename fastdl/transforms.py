@@ -179,9 +179,9 @@ def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Call
 def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     """f(x) and the function v -> v' J that multiplies the Jacobian of f at x from the left.
 
-    The result of f may be an array or a nested structure of arrays; v has the same structure. Returns ``(y, pullback)``;
-    ``pullback(v)`` gives one gradient per argument, in a tuple. The arguments are copied, so they may change
-    afterwards; the pullback computes the forward pass anew.
+    The result of f may be an array or a nested structure of arrays; v has the same structure. Returns ``(y,
+    pullback)``; ``pullback(v)`` gives one gradient per argument, in a tuple. The arguments are copied, so they may
+    change afterwards; the pullback computes the forward pass anew.
 
     >>> import numpy as np, fastdl as fd
     >>> y, pullback = fd.vjp(lambda x: x * x, np.float64([1, 2]))

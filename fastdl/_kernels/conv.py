@@ -10,7 +10,8 @@ kernels, once for each phase of the stride.
 """
 
 from .block import integer, integers, number, pointer, shift, stack
-from .matmul import dots_block, merge, outer_rows
+from .compiler import merge
+from .matmul import dots_block, outer_rows
 
 
 @merge

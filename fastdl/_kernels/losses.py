@@ -8,14 +8,7 @@ them. Letters: N examples, C classes, p predictions, z logits, t targets, e expo
 
 from . import vector_math as vm
 from .block import doubles, integer, integers, number, pointer, shift, stack
-from .compiler import inline
-
-
-def _in_order(function):  # type: ignore[no-untyped-def]
-    """As ``inline``, but compiled without "reassoc": small differences of large numbers stay where they are written."""
-    import numba
-
-    return numba.njit(**vm._OPTIONS)(function)
+from .compiler import in_order, inline
 
 
 @inline
@@ -38,7 +31,7 @@ def total(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 def _each(formula):  # type: ignore[no-untyped-def]
     """y[i] = f(a[i], t[i]). Slots: y, a, t, n."""
-    f = _in_order(formula)
+    f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, a, t, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
@@ -50,7 +43,7 @@ def _each(formula):  # type: ignore[no-untyped-def]
 
 def _sum(formula):  # type: ignore[no-untyped-def]
     """Sum of f(a[i], t[i]). Slots: 0..3 of ``_finish``, 4 a, 5 t, 6 n."""
-    f = _in_order(formula)
+    f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         a, t, n = pointer(args, 4), pointer(args, 5), integer(args, 6)
@@ -76,7 +69,7 @@ def _gradient(formula):  # type: ignore[no-untyped-def]
 
     Slots: y, a, t, n, g, step of g, factor, divisor.
     """
-    f = _in_order(formula)
+    f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, a, t, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)

@@ -11,19 +11,13 @@ On one core with a limit of about 230 GFLOP/s they reached 160-228 and 113-203. 
 three loops without any preparation: there a call takes tens of nanoseconds.
 """
 
-import numba
-
 from . import vector_math as vm
 from .block import integer, integers, number, pointer, shift, stack
-
-# For helpers with loops over the caller's stack arrays: merged into the kernel before anything is optimised. Functions
-# of their own, which ``compiler.inline`` makes first, check at every loop whether their arguments overlap, and then the
-# kernel's own loops do so too (measured: a third of the convolution's time, and longer to compile).
-merge = numba.njit(inline="always", fastmath={"nsz", "contract", "reassoc"}, error_model="numpy")
+from .compiler import in_order, merge
 
 
-@numba.njit(fastmath={"nsz", "contract"}, error_model="numpy", forceinline=True)
-def _in_order(total, u, v):  # type: ignore[no-untyped-def]
+@in_order
+def _add_product(total, u, v):  # type: ignore[no-untyped-def]
     """total + u v without "reassoc": a loop over this is not vectorised, which pays for sums of few terms."""
     return total + u * v
 
@@ -177,10 +171,10 @@ def small(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             for k in range(depth):
                 u0, u1, u2, u3 = a0[k * step_a], a1[k * step_a], a2[k * step_a], a3[k * step_a]
                 v0, v1 = b0[k * step_b], b1[k * step_b]
-                s00, s01 = _in_order(s00, u0, v0), _in_order(s01, u0, v1)
-                s10, s11 = _in_order(s10, u1, v0), _in_order(s11, u1, v1)
-                s20, s21 = _in_order(s20, u2, v0), _in_order(s21, u2, v1)
-                s30, s31 = _in_order(s30, u3, v0), _in_order(s31, u3, v1)
+                s00, s01 = _add_product(s00, u0, v0), _add_product(s01, u0, v1)
+                s10, s11 = _add_product(s10, u1, v0), _add_product(s11, u1, v1)
+                s20, s21 = _add_product(s20, u2, v0), _add_product(s21, u2, v1)
+                s30, s31 = _add_product(s30, u3, v0), _add_product(s31, u3, v1)
             p0[j], p1[j], p2[j], p3[j] = s00, s10, s20, s30
             p0[next_j], p1[next_j], p2[next_j], p3[next_j] = s01, s11, s21, s31
     if activation == 1:

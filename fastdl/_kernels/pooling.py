@@ -6,7 +6,7 @@ the padding counts.
 """
 
 from .block import integer, integers, number, pointer, shift, stack, stack_integers
-from .matmul import merge
+from .compiler import merge
 
 
 @merge

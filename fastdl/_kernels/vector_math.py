@@ -18,8 +18,9 @@ from numba import types
 from numba.extending import overload
 
 from .block import from_bits, to_bits
+from .compiler import IN_ORDER_OPTIONS
 
-_OPTIONS = {"fastmath": {"nsz", "contract"}, "error_model": "numpy", "forceinline": True, "nogil": True}
+_OPTIONS = {**IN_ORDER_OPTIONS, "forceinline": True, "nogil": True}
 
 
 def exp(x):  # type: ignore[no-untyped-def]

@@ -90,9 +90,7 @@ def _archive(file: BinaryIO, source: str) -> np.lib.npyio.NpzFile:
     magic = file.read(4)
     file.seek(0)
     if magic == b"\x93NUM":
-        raise DataError(
-            f"{source}: a single array (.npy), not an .npz archive; save it by np.savez(path, X=X, y=y)"
-        )
+        raise DataError(f"{source}: a single array (.npy), not an .npz archive; save it by np.savez(path, X=X, y=y)")
     if magic not in (b"PK\3\4", b"PK\5\6"):  # a zip file with members, without members
         what = "the file is empty" if not magic else "not an .npz archive (a zip file)"
         raise DataError(f"{source}: {what}; save the arrays by np.savez(path, X=X, y=y)")
@@ -115,9 +113,7 @@ def _member(source: str, members: Mapping[str, Any], key: str) -> NDArray[Any]:
             ) from None
         raise _damaged(source, f" at array {key!r}", error) from None
     if not isinstance(array, np.ndarray):  # np.load gives the bytes of members that are no arrays
-        raise DataError(
-            f"{source}: member {key!r} is not a NumPy array; save the arrays by np.savez(path, X=X, y=y)"
-        )
+        raise DataError(f"{source}: member {key!r} is not a NumPy array; save the arrays by np.savez(path, X=X, y=y)")
     return array
 
 
@@ -126,9 +122,7 @@ def _damaged(source: str, where: str, error: Exception) -> DataError:
     return DataError(f"{source}: the file is damaged or incomplete{where} ({reason}); copy or save it again")
 
 
-def _keys(
-    source: str, found: list[str], x: str | None, y: str | None, labelled: bool
-) -> tuple[str, str | None]:
+def _keys(source: str, found: list[str], x: str | None, y: str | None, labelled: bool) -> tuple[str, str | None]:
     """The keys of inputs and targets."""
     partner = dict(_PAIRS)
     x_key = x or next((key for key in partner if key in found), None)
@@ -149,9 +143,7 @@ def _keys(
 def _inputs(source: str, key: str, raw: NDArray[Any]) -> NDArray[np.float32]:
     name = f"{source}: array {key!r}"
     if raw.dtype.kind not in "biuf":
-        raise DataError(
-            f"{name} is {raw.dtype}, must be numbers; convert it, for example by astype(np.float32)"
-        )
+        raise DataError(f"{name} is {raw.dtype}, must be numbers; convert it, for example by astype(np.float32)")
     if raw.ndim not in (2, 3, 4) or not raw.size:
         raise DataError(
             f"{name} has shape {raw.shape}; must be a table (N, features) or images (N, H, W), (N, C, H, W) "
@@ -187,22 +179,15 @@ def _targets(source: str, key: str, targets: NDArray[Any], n: int) -> NDArray[An
     name = f"{source}: array {key!r}"
     if targets.ndim != 1 or len(targets) != n:
         raise DataError(
-            f"{name} has shape {targets.shape}, the inputs have {counted(n, 'row')}; "
-            f"must be ({n},), one target per row"
+            f"{name} has shape {targets.shape}, the inputs have {counted(n, 'row')}; must be ({n},), one target per row"
         )
     kind = targets.dtype.kind
     if kind not in "biufU":
-        raise DataError(
-            f"{name} is {targets.dtype}, must be integers, floats, booleans or text; convert it by astype"
-        )
+        raise DataError(f"{name} is {targets.dtype}, must be integers, floats, booleans or text; convert it by astype")
     if kind == "f" and not np.isfinite(targets).all():
         first = int(np.argmax(~np.isfinite(targets)))
-        raise DataError(
-            f"{name} is {targets[first]} at index {first}; remove the rows without a finite target"
-        )
+        raise DataError(f"{name} is {targets[first]} at index {first}; remove the rows without a finite target")
     if kind == "u" and targets.dtype.itemsize == 8 and targets.max() > np.iinfo(np.int64).max:
         raise DataError(f"{name} has the value {targets.max()}, beyond int64; number the classes from 0")
-    converted: NDArray[Any] = targets.astype(
-        {"i": np.int64, "u": np.int64, "f": np.float64}.get(kind, targets.dtype)
-    )
+    converted: NDArray[Any] = targets.astype({"i": np.int64, "u": np.int64, "f": np.float64}.get(kind, targets.dtype))
     return converted

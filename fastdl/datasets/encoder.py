@@ -66,9 +66,7 @@ class TableEncoder:
         """A name per column of the matrix: `size`, and `colour=red` for a category."""
         names: list[str] = []
         for name, kind in self.kinds.items():
-            names += (
-                [name] if kind == "numeric" else [f"{name}={category}" for category in self.categories[name]]
-            )
+            names += [name] if kind == "numeric" else [f"{name}={category}" for category in self.categories[name]]
         return tuple(names)
 
     def transform(self, table: Table) -> NDArray[np.float32]:
@@ -116,9 +114,7 @@ class TableEncoder:
         categories: dict[str, tuple[str, ...]] = {}
         columns = data.get("columns") if isinstance(data, Mapping) else None
         if not isinstance(columns, list):
-            raise DataError(
-                f"not the description of a TableEncoder: {quoted(data)}; expected what to_dict() gives"
-            )
+            raise DataError(f"not the description of a TableEncoder: {quoted(data)}; expected what to_dict() gives")
         for column in columns:
             match column:
                 case {"name": str(name), "kind": "numeric"} if name not in kinds:
@@ -129,9 +125,7 @@ class TableEncoder:
                     kinds[name] = "categorical"
                     categories[name] = tuple(known)
                 case _:
-                    raise DataError(
-                        f"not a column of a TableEncoder: {quoted(column)}; expected what to_dict() gives"
-                    )
+                    raise DataError(f"not a column of a TableEncoder: {quoted(column)}; expected what to_dict() gives")
         return cls(kinds, categories)
 
     def _codes(self, table: Table, name: str, cells: Column) -> NDArray[np.int64]:

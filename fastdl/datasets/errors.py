@@ -82,6 +82,4 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         # Windows also refuses to open a directory in this way.
         raise DataError(f"{name}: permission denied; check that it is a file that you may read") from None
     except OSError as error:
-        raise DataError(
-            f"{name}: cannot be read ({error.strerror or error}); check the path and the disk"
-        ) from None
+        raise DataError(f"{name}: cannot be read ({error.strerror or error}); check the path and the disk") from None

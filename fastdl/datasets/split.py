@@ -145,8 +145,7 @@ def _totals(sizes: Sequence[float], n: int) -> list[int]:
         totals = [int(size) for size in entries]
         if sum(totals) > n:
             raise DataError(
-                f"split: sizes {quoted(sizes)} add up to {sum(totals)}, y has {counted(n, 'row')}; "
-                "ask for fewer rows"
+                f"split: sizes {quoted(sizes)} add up to {sum(totals)}, y has {counted(n, 'row')}; ask for fewer rows"
             )
         return totals
     if not entries or not all(_is_fraction(size) for size in entries):
@@ -164,8 +163,7 @@ def _totals(sizes: Sequence[float], n: int) -> list[int]:
     totals = _largest_remainder(shares, 10**9, n)[:-1].tolist()
     if min(totals) < 1:
         raise DataError(
-            f"split: size {entries[totals.index(0)]:.6g} of {counted(n, 'row')} is an empty part; "
-            "ask for a larger one"
+            f"split: size {entries[totals.index(0)]:.6g} of {counted(n, 'row')} is an empty part; ask for a larger one"
         )
     return [int(total) for total in totals]
 

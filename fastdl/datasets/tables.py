@@ -58,10 +58,7 @@ class Table:
     @property
     def kinds(self) -> dict[str, Kind]:
         """name -> "numeric" or "categorical"."""
-        return {
-            name: "categorical" if isinstance(cells, list) else "numeric"
-            for name, cells in self.columns.items()
-        }
+        return {name: "categorical" if isinstance(cells, list) else "numeric" for name, cells in self.columns.items()}
 
     def take(self, indices: ArrayLike) -> Table:
         """The table of these rows, for example of the training rows of a split."""
@@ -163,9 +160,7 @@ def _wanted(file: CsvFile, target: str | None, columns: Mapping[str, Kind] | Non
     else:
         for name, kind in columns.items():
             if kind not in ("numeric", "categorical"):
-                raise DataError(
-                    f"columns[{quoted(name)}] must be 'numeric' or 'categorical', got {quoted(kind)}"
-                )
+                raise DataError(f"columns[{quoted(name)}] must be 'numeric' or 'categorical', got {quoted(kind)}")
         if target in columns:
             raise DataError(
                 f"the target {quoted(target)} cannot be among the columns to learn from; remove it from one"
@@ -173,15 +168,11 @@ def _wanted(file: CsvFile, target: str | None, columns: Mapping[str, Kind] | Non
         require_columns(file.source, columns, file.header)
         names = [name for name in file.header if name in columns]
     if not names:
-        raise DataError(
-            f"{file.source}: no column besides the target {quoted(target)}; add columns to learn from"
-        )
+        raise DataError(f"{file.source}: no column besides the target {quoted(target)}; add columns to learn from")
     return names
 
 
-def _numeric_columns(
-    file: CsvFile, names: Sequence[str]
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+def _numeric_columns(file: CsvFile, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
     """Line numbers, and those of the columns in which each cell is a number or missing (then NaN)."""
     position = {name: i for i, name in enumerate(file.header)}
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
@@ -237,9 +228,7 @@ def _number(cell: str) -> float | None:
 def _check_missing(file: CsvFile, lines: NDArray[np.int64], columns: Mapping[str, Column]) -> None:
     where = {}
     for name, cells in columns.items():
-        missing = (
-            np.isnan(cells) if isinstance(cells, np.ndarray) else [cell.lower() in MISSING for cell in cells]
-        )
+        missing = np.isnan(cells) if isinstance(cells, np.ndarray) else [cell.lower() in MISSING for cell in cells]
         if np.any(missing):
             where[name] = np.flatnonzero(missing)
     if not where:

@@ -53,9 +53,7 @@ def class_labels(values: ArrayLike) -> tuple[Label, ...]:
     """
     targets = _targets(values)
     if targets.dtype.kind == "f":
-        raise DataError(
-            f"class labels must be integers, booleans or text, got {targets.dtype}; convert by astype(int)"
-        )
+        raise DataError(f"class labels must be integers, booleans or text, got {targets.dtype}; convert by astype(int)")
     return tuple(np.unique(targets).tolist())
 
 
@@ -74,12 +72,8 @@ def _targets(values: ArrayLike) -> NDArray[Any]:
         if isinstance(targets[0], (str, int, float, np.generic)):
             targets = np.array(targets.tolist())
     if targets.dtype.kind not in "biufU":
-        raise DataError(
-            f"targets must be integers, floats, booleans or text, got {targets.dtype}; convert them"
-        )
+        raise DataError(f"targets must be integers, floats, booleans or text, got {targets.dtype}; convert them")
     if targets.dtype.kind == "f" and not np.isfinite(targets).all():
         first = int(np.flatnonzero(~np.isfinite(targets))[0])
-        raise DataError(
-            f"target {first} is {quoted(float(targets[first]))}; remove the rows without a finite target"
-        )
+        raise DataError(f"target {first} is {quoted(float(targets[first]))}; remove the rows without a finite target")
     return targets

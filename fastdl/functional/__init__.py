@@ -1,8 +1,8 @@
 """The ops: functions of NumPy arrays that run at once, or record when called on recorded tensors.
 
-Every function stands beside its ``<name>_backward``, the true vector-Jacobian product, and has a naive twin of the same
-name in ``fastdl.reference``. Inputs are never changed; they may be any strided, read-only or unaligned views. float32 or
-float64 throughout: an op's result has the dtype of its inputs, and mixed dtypes raise a TypeError.
+Every function stands beside its ``<name>_backward``, the true vector-Jacobian product, and has a naive twin of the
+same name in ``fastdl.reference``. Inputs are never changed; they may be any strided, read-only or unaligned views.
+float32 or float64 throughout: an op's result has the dtype of its inputs, and mixed dtypes raise a TypeError.
 """
 
 from .activations import (

@@ -33,7 +33,7 @@ def array(op: str, name: str, x: Any) -> Any:
 
 def floats(op: str, **arrays: Any) -> list[Any]:
     """The arrays, checked to be all float32 or all float64; None stands for an absent one and is passed on."""
-    result = []
+    result: list[Any] = []
     first: tuple[str, Any] | None = None
     for name, value in arrays.items():
         if value is None:
@@ -64,9 +64,7 @@ def indices(op: str, name: str, x: Any) -> Any:
     if x.dtype == INT64:
         return x
     if x.dtype.kind not in "iu" or isinstance(x, Symbol):
-        raise TypeError(
-            f"{op}: {name} has dtype {x.dtype}; expected integers: convert it with {name}.astype(np.int64)"
-        )
+        raise TypeError(f"{op}: {name} has dtype {x.dtype}; expected integers: convert it with {name}.astype(np.int64)")
     return x.astype(INT64)
 
 
@@ -121,7 +119,9 @@ def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:
             f"{op}: out has shape {out.shape} and dtype {out.dtype}; expected {spec.shape} and {spec.dtype}"
         )
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
-        raise ValueError(f"{op}: out must be C-contiguous, aligned and writeable; pass np.empty(...) of the right shape")
+        raise ValueError(
+            f"{op}: out must be C-contiguous, aligned and writeable; pass np.empty(...) of the right shape"
+        )
     for name, x in inputs.items():
         if x is not None and np.may_share_memory(out, x):
             raise ValueError(f"{op}: out overlaps {name}; pass an array of its own")

@@ -137,14 +137,14 @@ from .shape import (
 )
 
 __all__ = [
-    "astype",
-    "astype_backward",
     "abs",
     "abs_backward",
     "adam_update",
     "add",
     "add_backward",
     "argmax",
+    "astype",
+    "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "binary_cross_entropy_with_logits",

@@ -48,7 +48,16 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     if name == op.name:
         return args, options
     y = op.reference(*args, **options)
-    return [rng.standard_normal(y.shape).astype(dtype), *args], options
+    return [rng.standard_normal(y.shape).astype(result_dtype(op.name, args, options, dtype)), *args], options
+
+
+def result_dtype(name: str, args: Sequence[Any], options: dict[str, Any], dtype: str) -> np.dtype[Any]:
+    """The dtype of floating results: that of the drawn arguments, unless the op takes one."""
+    given = inspect.signature(getattr(reference, name)).bind(*args, **options).arguments
+    if "dtype" not in given:
+        return np.dtype(dtype)
+    wanted = np.dtype(given["x"].dtype if name.endswith("_backward") else given["dtype"])
+    return wanted if wanted.kind == "f" else np.dtype(dtype)
 
 
 class Case(NamedTuple):

@@ -151,7 +151,7 @@ def _compare(
     terms = float(np.sum(np.abs(grad * v)))
     slope = _finite_difference(forward, points, j, u, v)
     size = max(terms, abs(slope.value))
-    if not (np.isfinite(slope.value) and slope.error <= 1e-3 * size + 2 * slope.rounding):
+    if not (np.isfinite(slope.value) and slope.error <= 1e-5 * size + 2 * slope.rounding):
         raise ValueError(
             f"check_grad: finite differences of {name} along argument {j} do not settle ({slope.value:.6g} +- "
             f"{slope.error:.1g}): the function has a kink or a pole there; choose other arguments"

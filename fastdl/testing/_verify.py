@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Array
-from ._cases import LAYOUTS, Case, arrays_in, draw, find_op, map_arrays, tidy
+from ._cases import LAYOUTS, Case, arrays_in, draw, find_op, map_arrays, result_dtype, tidy
 from ._report import Report, VerificationError
 from ._tolerance import allowed_errors
 
@@ -141,6 +141,7 @@ def compare(got: Any, expected: Any, case: Case) -> tuple[Problem | None, float]
     if isinstance(expected, tuple) and not (isinstance(got, tuple) and len(got) == len(expected)):
         came = f"{len(got)} values" if isinstance(got, tuple) else type(got).__name__
         return Problem("structure", f"the result is {came}; expected a tuple of {len(expected)}"), 0.0
+    floating = result_dtype(case.name, case.args, case.options, case.dtype)
     parts, truths = (got, expected) if isinstance(expected, tuple) else ((got,), (expected,))
     for i, (part, truth) in enumerate(zip(parts, truths, strict=True)):
         what = f"result {i}" if isinstance(expected, tuple) else "the result"
@@ -150,7 +151,7 @@ def compare(got: Any, expected: Any, case: Case) -> tuple[Problem | None, float]
             continue
         if not isinstance(part, np.ndarray):
             return Problem("structure", f"{what} is {type(part).__name__}; expected a NumPy array"), 0.0
-        dtype = np.dtype(case.dtype if truth.dtype.kind == "f" else truth.dtype)
+        dtype = floating if truth.dtype.kind == "f" else truth.dtype
         if part.shape != truth.shape:
             return Problem("shape", f"{what} has shape {part.shape}; expected {truth.shape}"), 0.0
         if part.dtype != dtype:

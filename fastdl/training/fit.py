@@ -1,5 +1,6 @@
 """``fit``: the training loop. Steps run in compiled code; Python is entered between chunks of at most about 50 ms."""
 
+import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -35,7 +36,9 @@ class _Steps:
         self.count = len(memory.arrays["x"])
         self.full, rest = divmod(self.count, batch)
         arrays = list(memory.arrays.values())
-        self._plans = [plan_step(model, memory, loss, optimizer, size) for size in (batch, rest) if size <= self.count and size]
+        self._plans = [
+            plan_step(model, memory, loss, optimizer, size) for size in (batch, rest) if size <= self.count and size
+        ]
         self._runs: list[Run] = [plan.bind(arrays) for plan in self._plans]
         self._seconds_per_step = CHUNK_SECONDS  # the first chunk is one step: nothing is known yet
 
@@ -75,6 +78,7 @@ def fit(
     progress: bool | None = None,
 ) -> History:
     """See ``nn.Module.fit``."""
+    compiled_before, start = seconds_compiling(), time.perf_counter()
     x = samples("fit", "X", X)
     labels = targets("fit", y, len(x))
     if len(x) == 0:
@@ -92,10 +96,9 @@ def fit(
     wanted = check_metrics(metrics, chosen)
     validation = _validation(validation_data, x, chosen, classes, output_shape, model.dtype)
     hooks = as_callbacks(callbacks)
-    seed = int(np.random.SeedSequence().entropy or 0) & (2**62 - 1) if seed is None else int(seed)
+    seed = secrets.randbits(62) if seed is None else int(seed)
 
     count = "accuracy" in wanted and encoded.size == len(x)
-    compiled_before, start = seconds_compiling(), time.perf_counter()
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
     memory = Memory(model, x, encoded, weight, chosen_optimizer, seed=seed, count=count)
     steps = _Steps(model, memory, chosen, chosen_optimizer, batch)
@@ -119,7 +122,9 @@ def _validation(
         raise TypeError("fit: validation_data must be a pair (X, y)")
     vx = samples("fit", "validation_data X", data[0])
     if vx.shape[1:] != x.shape[1:] or len(vx) == 0:
-        raise ValueError(f"fit: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})")
+        raise ValueError(
+            f"fit: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})"
+        )
     return vx, losses.encode(targets("fit", data[1], len(vx)), loss, classes, output_shape, dtype)
 
 
@@ -146,7 +151,7 @@ class _Loop:
         memory, history = self._steps.memory, self._history
         for callback in self._callbacks:
             callback.on_train_begin(self._model)
-        start = time.perf_counter()
+        compiled_before, start = seconds_compiling(), time.perf_counter()
         batches = epochs * -(-self._steps.count // self._steps.batch)
         try:
             with InterruptGuard() as guard, _Bar(batches, progress) as bar:
@@ -169,7 +174,9 @@ class _Loop:
             history.stopped = "interrupted"
         finally:
             memory.to_model()
-            history.seconds["train"] = time.perf_counter() - start
+            compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
+            history.seconds["compile"] += compiling
+            history.seconds["train"] = time.perf_counter() - start - compiling
             for callback in self._callbacks:
                 callback.on_train_end(self._model)
         if history.stopped == "interrupted":
@@ -192,7 +199,9 @@ class _Loop:
         if others or self._validation is not None or self._callbacks:
             memory.to_model()
         if others:
-            numbers |= {k: v for k, v in self._judge(memory.arrays["x"], memory.arrays["y"], others).items() if k != "loss"}
+            numbers |= {
+                k: v for k, v in self._judge(memory.arrays["x"], memory.arrays["y"], others).items() if k != "loss"
+            }
         if self._validation is not None:
             numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
         return numbers
@@ -209,7 +218,6 @@ class _Bar(AbstractContextManager["_Bar"]):
 
     def __init__(self, batches: int, progress: bool | None) -> None:
         self._bar: Any = None
-
 
         if progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
             from tqdm import tqdm

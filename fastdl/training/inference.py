@@ -78,7 +78,8 @@ def labels(model: Any, outputs: Array) -> Array:
         numbers = np.argmax(outputs, axis=1)
     else:
         numbers = (outputs.reshape(len(outputs)) > 0).astype(np.int64)
-    return np.asarray(model.classes)[numbers]
+    found: Array = np.asarray(model.classes)[numbers]
+    return found
 
 
 def predict(model: Any, X: Any, *, batch_size: int = 256) -> Array:
@@ -170,7 +171,9 @@ def check_metrics(metrics: Sequence[Metric], loss: losses.Loss) -> list[Metric]:
         metrics = (metrics,)
     for metric in metrics:
         if isinstance(metric, str) and metric not in METRICS:
-            raise ValueError(f"fit: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)")
+            raise ValueError(
+                f"fit: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)"
+            )
         if isinstance(metric, str) and (metric == "accuracy") == (loss.kind == "values"):
             raise ValueError(f"fit: metric {metric!r} does not fit the loss {loss.name}")
     return list(metrics)

@@ -12,14 +12,18 @@ def samples(caller: str, name: str, X: Any) -> Array:
     """X as an array of numbers with samples along the first axis."""
     x = np.asarray(X)
     if x.dtype.kind not in "biuf" or x.ndim == 0:
-        raise TypeError(f"{caller}: {name} has dtype {x.dtype} and shape {x.shape}; expected an array of numbers (N, ...)")
+        raise TypeError(
+            f"{caller}: {name} has dtype {x.dtype} and shape {x.shape}; expected an array of numbers (N, ...)"
+        )
     if x.dtype.kind == "f" and x.dtype not in (np.float32, np.float64):
         x = x.astype(np.float32 if x.dtype.itemsize < 4 else np.float64)
     if x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.int64):
         x = x.astype(np.int64)
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-        raise ValueError(f"{caller}: {name}{list(place)} is {x[place]}; expected finite numbers: impute or drop the rows")
+        raise ValueError(
+            f"{caller}: {name}{list(place)} is {x[place]}; expected finite numbers: impute or drop the rows"
+        )
     return np.require(x, requirements=["C", "A"])
 
 
@@ -74,7 +78,9 @@ def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array
         counts = np.bincount(_numbers(y), minlength=len(classes))
         return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
     if not isinstance(class_weight, Mapping):
-        raise TypeError(f'fit: class_weight is {class_weight!r}; expected None, "balanced" or a dict from label to weight')
+        raise TypeError(
+            f'fit: class_weight is {class_weight!r}; expected None, "balanced" or a dict from label to weight'
+        )
     unknown = [label for label in class_weight if label not in classes]
     if unknown:
         raise ValueError(f"fit: class_weight names {unknown[0]!r}, which is none of the classes {classes}")

@@ -69,7 +69,8 @@ def batch_dtype(x: Array, model_dtype: Any) -> np.dtype[Any]:
     """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices)."""
     if x.dtype.kind in "iu" and x.dtype.itemsize > 1:
         return np.dtype(np.int64)
-    return np.dtype(model_dtype)
+    dtype: np.dtype[Any] = np.dtype(model_dtype)
+    return dtype
 
 
 def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int) -> Plan:

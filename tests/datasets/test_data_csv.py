@@ -152,15 +152,11 @@ def test_hostile_files(write, message, content, expected):
     assert expected in text and "data.csv: " in text
 
 
-@pytest.mark.parametrize(
-    "cell", ["", " ", "NA", "na", "n/a", "N/A", "#N/A", "nan", "NaN", "-nan", "NULL", "null", "?"]
-)
+@pytest.mark.parametrize("cell", ["", " ", "NA", "na", "n/a", "N/A", "#N/A", "nan", "NaN", "-nan", "NULL", "null", "?"])
 @pytest.mark.parametrize("rest", ["1.5", "word"])
 def test_missing_values(write, message, cell, rest):
     path = write(f"id,value\n1,{rest}\n2,{cell}\n3,{rest}\n4,{cell}\n")
-    expected = (
-        "line 3, column 'value': missing value; 2 missing values in all, in 1 column ('value'); fill them in"
-    )
+    expected = "line 3, column 'value': missing value; 2 missing values in all, in 1 column ('value'); fill them in"
     assert expected in message(read_csv, path)
     assert expected in message(read_csv, path, "value")
 
@@ -185,9 +181,7 @@ def test_columns_and_target_that_are_not_there(write, message):
     assert "no column 'colr'" in message(read_csv, path, columns={"colr": "categorical"})
     assert "no column 'x', 'y';" in message(read_csv, path, columns={"x": "numeric", "y": "numeric"})
     assert "cannot be among the columns" in message(read_csv, path, "kind", columns={"kind": "categorical"})
-    assert "must be 'numeric' or 'categorical', got 'number'" in message(
-        read_csv, path, columns={"kind": "number"}
-    )
+    assert "must be 'numeric' or 'categorical', got 'number'" in message(read_csv, path, columns={"kind": "number"})
     assert "no column besides the target 'a'" in message(read_csv, write("a\n1\n"), "a")
     assert read_csv(write("a\n1\n")).names == ("a",)
     wide = ",".join(f"column{i}" for i in range(1000))
@@ -240,9 +234,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_siz
 def test_what_is_written_is_read(tmp_path, data, delimiter, ends):
     n = data.draw(st.integers(1, 12))
     kinds = data.draw(st.lists(st.booleans(), min_size=2, max_size=5))
-    columns = [
-        data.draw(st.lists(NUMBERS if numeric else WORDS, min_size=n, max_size=n)) for numeric in kinds
-    ]
+    columns = [data.draw(st.lists(NUMBERS if numeric else WORDS, min_size=n, max_size=n)) for numeric in kinds]
     names = [f"c{i}" for i in range(len(kinds))]
     path = tmp_path / "written.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:

@@ -62,12 +62,8 @@ def test_errors_name_the_cell(encoder, write, message):
         "height,color,weight\n1,red,1\n"
     )
     assert "no column 'height', 'colour'; the columns are 'weight'" in error("weight\n1\n")
-    assert "column 'colour' holds categories, but was read as numbers; read the file with" in error(
-        head + "1,7,1\n"
-    )
-    assert "line 2, column 'weight': 1e+39 is not a finite float32 number; rescale" in error(
-        head + "1,red,1e39\n"
-    )
+    assert "column 'colour' holds categories, but was read as numbers; read the file with" in error(head + "1,7,1\n")
+    assert "line 2, column 'weight': 1e+39 is not a finite float32 number; rescale" in error(head + "1,red,1e39\n")
 
 
 def test_codes_that_look_like_numbers(write):

@@ -208,9 +208,7 @@ def test_hostile_files(write, message, content, expected):
 
 def test_single_array(tmp_path, message):
     np.save(tmp_path / "data.npy", np.zeros(3))
-    assert "a single array (.npy), not an .npz archive; save it by np.savez" in message(
-        read_npz, tmp_path / "data.npy"
-    )
+    assert "a single array (.npy), not an .npz archive; save it by np.savez" in message(read_npz, tmp_path / "data.npy")
 
 
 def test_paths(tmp_path, message):

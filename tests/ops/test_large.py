@@ -56,7 +56,9 @@ def large_cases(dtype):
         "dropout": [((wide, 0.3), {"seed": 1, "step": 2})],
         "mse_loss": [((wide, x(300, 257)), {"reduction": r}) for r in ("mean", "sum", "none")],
         "cross_entropy": [((x(3000, 10), classes(10, 3000)), {"reduction": r}) for r in ("mean", "sum", "none")],
-        "binary_cross_entropy_with_logits": [((wide, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")],
+        "binary_cross_entropy_with_logits": [
+            ((wide, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")
+        ],
         "reshape": [((wide, (-1,)), {})],
         "transpose": [((x(90, 70, 33), (2, 0, 1)), {}), ((wide,), {})],
         "broadcast_to": [((x(257), (300, 257)), {}), ((x(300, 1), (300, 257)), {})],

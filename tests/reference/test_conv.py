@@ -120,9 +120,7 @@ def test_gradients_by_hand() -> None:
 
 def test_an_empty_batch_gives_an_empty_result() -> None:
     assert conv2d(np.zeros((0, 2, 5, 5)), np.zeros((3, 2, 3, 3))).shape == (0, 3, 3, 3)
-    gx, gw, gb = conv2d_backward(
-        np.zeros((0, 3, 3, 3)), np.zeros((0, 2, 5, 5)), np.ones((3, 2, 3, 3)), np.zeros(3)
-    )
+    gx, gw, gb = conv2d_backward(np.zeros((0, 3, 3, 3)), np.zeros((0, 2, 5, 5)), np.ones((3, 2, 3, 3)), np.zeros(3))
     assert gx is not None and gx.shape == (0, 2, 5, 5)
     assert gw is not None and gw.tolist() == np.zeros((3, 2, 3, 3)).tolist()
     assert gb is not None and gb.tolist() == [0, 0, 0]

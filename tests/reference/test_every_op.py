@@ -270,9 +270,7 @@ def test_at_of_a_backward_picks_from_the_full_gradients(case: Case) -> None:
             np.testing.assert_array_equal(chosen, values_at(gradient, at))
     for k in range(len(full)):  # None in the place of the indices: that gradient is skipped
         only = case.backward(grad, at=[at if i == k else None for i, at in enumerate(indices)])
-        assert [gradient is None for gradient in only] == [
-            i != k or at is None for i, at in enumerate(indices)
-        ]
+        assert [gradient is None for gradient in only] == [i != k or at is None for i, at in enumerate(indices)]
     with pytest.raises(ValueError, match="at has"):
         case.backward(grad, at=indices[:1])
 

@@ -96,9 +96,7 @@ def test_single_numbers_are_arrays_too() -> None:
         assert isinstance(result, np.ndarray) and result.shape == () and result.dtype == np.float64
 
 
-@pytest.mark.parametrize(
-    "bad", ["text", [[1, 2], [3]], [1j], np.array(["2020-01-01"], "datetime64[D]"), [object()]]
-)
+@pytest.mark.parametrize("bad", ["text", [[1, 2], [3]], [1j], np.array(["2020-01-01"], "datetime64[D]"), [object()]])
 def test_what_is_no_array_of_numbers_is_an_error(bad: object) -> None:
     with pytest.raises(ValueError, match="relu: x must be an array of real numbers"):
         reference.relu(bad)  # type: ignore[arg-type]

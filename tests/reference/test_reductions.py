@@ -72,9 +72,7 @@ def test_nothing_to_reduce() -> None:
             getattr(reference, op)(empty, 1)
 
 
-@pytest.mark.parametrize(
-    ("axis", "message"), [(2, "axis is 2, x has 2"), ((0, -2), "expected each axis once")]
-)
+@pytest.mark.parametrize(("axis", "message"), [(2, "axis is 2, x has 2"), ((0, -2), "expected each axis once")])
 def test_wrong_axes(axis: Any, message: str) -> None:
     for op in ("sum", "mean", "max", "min"):
         with pytest.raises(ValueError, match=f"^{op}: .*{message}"):

@@ -72,7 +72,13 @@ def test_early_stopping_restores_the_best_epoch():
     net = model()
     rng = np.random.default_rng(1)
     history = net.fit(
-        x[:30], rng.integers(0, 2, 30), validation_data=(x[30:], y[30:]), epochs=300, optimizer=optim.Adam(0.05), callbacks=[stopper], seed=0
+        x[:30],
+        rng.integers(0, 2, 30),
+        validation_data=(x[30:], y[30:]),
+        epochs=300,
+        optimizer=optim.Adam(0.05),
+        callbacks=[stopper],
+        seed=0,
     )
     best = int(np.argmin(history["val_loss"]))
     assert stopper.best_epoch == best and history.epochs == best + 4

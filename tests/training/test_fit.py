@@ -20,7 +20,11 @@ def xor(n=400, seed=0, dtype=np.float32):
 def mlp(outputs=1, seed=0, dtype=np.float32):
     fd.seed(seed)
     return nn.Sequential(
-        nn.Dense(2, 16, dtype=dtype), nn.Tanh(), nn.Dense(16, 8, dtype=dtype), nn.ReLU(), nn.Dense(8, outputs, dtype=dtype)
+        nn.Dense(2, 16, dtype=dtype),
+        nn.Tanh(),
+        nn.Dense(16, 8, dtype=dtype),
+        nn.ReLU(),
+        nn.Dense(8, outputs, dtype=dtype),
     )
 
 
@@ -158,7 +162,9 @@ def test_validation_data_and_uint8_images():
 def test_class_and_sample_weights():
     x, y = xor(100)
     model = mlp(dtype=np.float64)
-    history = model.fit(x, y, epochs=1, optimizer=optim.SGD(0.0), class_weight={0: 0.0, 1: 2.0}, sample_weight=np.ones(100))
+    history = model.fit(
+        x, y, epochs=1, optimizer=optim.SGD(0.0), class_weight={0: 0.0, 1: 2.0}, sample_weight=np.ones(100)
+    )
     logits = model(x.astype(np.float64)).ravel()
     each = np.log1p(np.exp(-logits))[y == 1]
     assert history["loss"][0] == pytest.approx(2 * each.sum() / 100, rel=1e-9)
