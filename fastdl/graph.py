@@ -200,6 +200,8 @@ class Tensor(Symbol):
     def ravel(self) -> Any:
         return F.reshape(self, (-1,))
 
+    flatten = ravel
+
     def transpose(self, *axes: Any) -> Any:
         return F.transpose(self, axes[0] if len(axes) == 1 else (axes or None))
 
@@ -222,6 +224,9 @@ class Tensor(Symbol):
     def __array__(self, *_: Any, **__: Any) -> Array:
         raise _needs_values("np.asarray(t)", "return the tensor from the recorded function and convert the result")
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise RecordingError("a recorded tensor cannot be assigned to; use F.where(mask, a, b) or np.concatenate")
+
     def item(self) -> float:
         raise _needs_values("t.item()", "return the tensor from the recorded function and use the result")
 
@@ -236,7 +241,7 @@ class Tensor(Symbol):
             raise RecordingError(f"np.{name} cannot be recorded; write it with the functions of fastdl.functional")
         if any(value is not None for value in options.values()):
             raise RecordingError(f"np.{ufunc.__name__} is recorded without options, got {sorted(options)}")
-        return function(*inputs)
+        return function(*map(_weak, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         recorded = FUNCTIONS.get(function)
@@ -247,11 +252,17 @@ class Tensor(Symbol):
         return recorded(*args, **options)
 
 
+def _weak(x: Any) -> Any:
+    """A NumPy number that code comes by (``np.sqrt(2)``, ``np.prod(shape)``) counts as a Python number, whose dtype is
+    that of the tensor beside it."""
+    if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0 and (x.dtype.kind in "iu" or x.dtype == np.float64):
+        return x.item()
+    return x
+
+
 def _method(name: str, function: Callable[..., Any], swapped: bool = False) -> None:
     def operator(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray) and other.dtype == np.float64 and other.ndim == 0:
-            other = float(other)  # a NumPy number is as weak as a Python one, as in NumPy 2 with arrays of its dtype
-        return function(other, self) if swapped else function(self, other)
+        return function(_weak(other), self) if swapped else function(self, _weak(other))
 
     setattr(Tensor, name, operator)
 

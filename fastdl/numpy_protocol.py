@@ -38,14 +38,17 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
     return F.concatenate([_expand_dims(a, axis) for a in arrays], axis=axis)
 
 
-def _expand_dims(x: Any, axis: int) -> Any:
-    position = axis if axis >= 0 else len(x.shape) + 1 + axis
-    return F.reshape(x, (*x.shape[:position], 1, *x.shape[position:]))
+def _like(x: Any) -> Any:
+    """An array of the shape of ``x`` that takes no memory: NumPy then says what it does with shapes, and refuses."""
+    return np.broadcast_to(np.False_, x.shape)
+
+
+def _expand_dims(x: Any, axis: Any) -> Any:
+    return F.reshape(x, np.expand_dims(_like(x), axis).shape)
 
 
 def _squeeze(x: Any, axis: Any = None) -> Any:
-    dropped = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim))}
-    return F.reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in dropped and n == 1)))
+    return F.reshape(x, np.squeeze(_like(x), axis).shape)
 
 
 def _swapaxes(x: Any, a: int, b: int) -> Any:
@@ -54,7 +57,8 @@ def _swapaxes(x: Any, a: int, b: int) -> Any:
     return F.transpose(x, tuple(axes))
 
 
-def _clip(x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    low, high = a_min if min is None else min, a_max if max is None else max
     x = x if low is None else F.maximum(x, low)
     return x if high is None else F.minimum(x, high)
 

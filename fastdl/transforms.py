@@ -36,12 +36,17 @@ class _Recording:
         args, options = unflatten(structure, arguments)
         with graph:
             results, self._structure = flatten(function(*args, **options))
-        self._results = [graph.lift(r) if isinstance(r, (Tensor, np.ndarray, np.generic)) else r for r in results]
+        self._results = [graph.lift(r) if _has_values(r) else r for r in results]
         self.plan = Plan(graph, inputs, [r for r in self._results if isinstance(r, Tensor)])
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         values = iter(self.plan([leaf for leaf in leaves if isinstance(leaf, np.ndarray)]))
         return unflatten(self._structure, [next(values) if isinstance(r, Tensor) else r for r in self._results])
+
+
+def _has_values(result: Any) -> bool:
+    """Whether a result is copied out of the plan; Python objects, also in arrays, are returned as they are."""
+    return isinstance(result, Tensor) or (isinstance(result, (np.ndarray, np.generic)) and not result.dtype.hasobject)
 
 
 def compile(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,9 +117,13 @@ def _differentiate(function: Callable[..., Any], argnums: int | Sequence[int]) -
             replaced[n] = value
         value = function(*replaced, **options)
         if not isinstance(value, Tensor):
-            if np.shape(value) != ():
+            if not isinstance(value, (int, float, np.ndarray, np.generic)):
                 raise TypeError(f"grad: the function returned {type(value).__name__}; expected a number")
             value = graph.lift(np.asarray(value))
+        if value.dtype.kind != "f" and isinstance(value, Tensor) and value.node is not None:
+            raise TypeError(
+                f"grad: the function returned {value.dtype}, which has no gradient; expected a float number"
+            )
         if value.shape != ():
             raise ValueError(
                 f"grad: the function returned an array of shape {value.shape}; expected a number: reduce it with "
@@ -199,6 +208,10 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
         if seed_structure != result_structure:
             raise ValueError("vjp: the weights have another structure than the function's result")
         for result, seed in zip(results, seeds, strict=True):
+            if not isinstance(seed, (Tensor, np.ndarray, np.generic)):
+                raise TypeError(f"vjp: the weights hold a {type(seed).__name__}; expected arrays, as np.float32(1)")
+            if not isinstance(result, Tensor):
+                continue  # a constant
             if tuple(seed.shape) != tuple(result.shape) or seed.dtype != result.dtype:
                 raise ValueError(
                     f"vjp: the weights have shape {tuple(seed.shape)} and dtype {seed.dtype}; expected those of the "
@@ -226,6 +239,9 @@ def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
     if flatten(x)[1] != flatten(v)[1]:
         raise ValueError("hvp: v has another structure than x")
     for a, b in zip(flatten(x)[0], flatten(v)[0], strict=True):
+        for argument in (a, b):
+            if not isinstance(argument, (Tensor, np.ndarray, np.generic)):
+                raise TypeError(f"hvp: an argument is a {type(argument).__name__}; expected arrays, as np.float64(2)")
         if a.shape != b.shape or a.dtype != b.dtype:
             raise ValueError(f"hvp: v has an array {b.shape} {b.dtype}; expected {a.shape} {a.dtype}, as in x")
     first = grad(function)

@@ -16,6 +16,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
+from .compiler import inline
+
 INT64 = ir.IntType(64)
 
 
@@ -241,3 +243,15 @@ def from_bits(typing_context: Any, like: Any, bits: Any) -> Any:
         return builder.bitcast(value, context.get_value_type(like))
 
     return like(like, bits), codegen
+
+
+@inline
+def offset(index: Any, axes: Any, shape: Any, strides: Any) -> Any:
+    """Where the place number ``index`` of ``axes`` outer axes starts in an operand that steps along them so."""
+    if axes == 0:
+        return 0
+    start = 0
+    for axis in range(axes - 1, 0, -1):
+        start += (index % shape[axis]) * strides[axis]
+        index //= shape[axis]
+    return start + index * strides[0]  # one division less for the usual one axis

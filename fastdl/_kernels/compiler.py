@@ -20,7 +20,7 @@ OPTIONS = {"fastmath": {"nsz", "contract", "reassoc"}, "error_model": "numpy"}
 
 # Without "reassoc": where the order of operations carries the accuracy (ln 2 in two parts, x + b (v - x) against
 # b v + (1 - b) x, compensated sums).
-IN_ORDER_OPTIONS = {**OPTIONS, "fastmath": {"nsz", "contract"}}
+IN_ORDER_OPTIONS = {"fastmath": {"nsz", "contract"}, "error_model": "numpy", "forceinline": True, "nogil": True}
 
 
 def inline(function: Any) -> Any:
@@ -34,7 +34,7 @@ def in_order(function: Any) -> Any:
     """As :func:`inline`, for arithmetic that must be done in the order written."""
     import numba
 
-    return numba.njit(forceinline=True, nogil=True, **IN_ORDER_OPTIONS)(function)
+    return numba.njit(**IN_ORDER_OPTIONS)(function)
 
 
 def merge(function: Any) -> Any:

@@ -9,6 +9,16 @@ from .block import integer, integers, number, pointer, shift
 from .compiler import inline
 
 
+@inline
+def _place(at, n, status, code):  # type: ignore[no-untyped-def]
+    """A position counted from the front; -1, and reported, if it is outside."""
+    place = at + n if at < 0 else at
+    if 0 <= place < n:
+        return place
+    status[0] = code
+    return -1
+
+
 def take(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y[outer, k, :] = x[outer, at[k], :]. A cell is a block of positions k at an outer place.
 
@@ -21,13 +31,10 @@ def take(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         outer, first = cell // blocks, cell % blocks * in_cell
         to, source = shift(y, outer * count * inner), shift(x, outer * n * inner)
         for k in range(first, min(count, first + in_cell)):
-            place = at[k]
-            place += n if place < 0 else 0
-            if place < 0 or place >= n:
-                status[0] = code
-            elif inner == 1:
+            place = _place(at[k], n, status, code)
+            if place >= 0 and inner == 1:
                 to[k] = source[place]
-            else:
+            elif place >= 0:
                 line, row = shift(to, k * inner), shift(source, place * inner)
                 for i in range(inner):
                     line[i] = row[i]
@@ -47,11 +54,8 @@ def take_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         base, source = shift(dx, outer * n * inner + first), shift(g, outer * count * inner + first)
         _clear(args, base, n, inner, across)
         for k in range(count):
-            place = at[k]
-            place += n if place < 0 else 0
-            if place < 0 or place >= n:
-                status[0] = code
-            else:
+            place = _place(at[k], n, status, code)
+            if place >= 0:
                 to, row = shift(base, place * inner), shift(source, k * inner)
                 for i in range(across):
                     to[i] += row[i]
@@ -85,11 +89,8 @@ def take_along_axis(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             for k in range(count):
                 start = (o * count + k) * inner
                 for i in range(first, last):
-                    place = at[start + i]
-                    place += n if place < 0 else 0
-                    if place < 0 or place >= n:
-                        status[0] = code
-                    else:
+                    place = _place(at[start + i], n, status, code)
+                    if place >= 0:
                         y[start + i] = source[place * inner + i]
 
 
@@ -107,9 +108,6 @@ def take_along_axis_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             for k in range(count):
                 start = (o * count + k) * inner
                 for i in range(first, last):
-                    place = at[start + i]
-                    place += n if place < 0 else 0
-                    if place < 0 or place >= n:
-                        status[0] = code
-                    else:
+                    place = _place(at[start + i], n, status, code)
+                    if place >= 0:
                         to[place * inner + i] += g[start + i]

@@ -12,7 +12,7 @@ three loops without any preparation: there a call takes tens of nanoseconds.
 """
 
 from . import vector_math as vm
-from .block import integer, integers, number, pointer, shift, stack
+from .block import integer, integers, number, offset, pointer, shift, stack
 from .compiler import in_order, merge
 
 
@@ -134,16 +134,6 @@ def outer_rows(y0, y1, y2, y3, a, row_a, step_a, b, stride_b, table, scattered, 
             y3[j] += u3 * v[j]
 
 
-@merge
-def _place(index, axes, shape, strides):  # type: ignore[no-untyped-def]
-    """Offset of matrix number ``index`` of an operand whose outer axes are broadcast."""
-    offset = 0
-    for axis in range(axes - 1, -1, -1):
-        offset += (index % shape[axis]) * strides[axis]
-        index //= shape[axis]
-    return offset
-
-
 def small(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """One matrix, one cell: each feature in here costs every tiny network some nanoseconds a launch.
 
@@ -197,8 +187,8 @@ def _tile(args, cell, rows, columns, row_a, column_b):  # type: ignore[no-untype
     matrix = cell // (across * down)
     i, j = cell // across % down * tile_rows, cell % across * tile_columns
     y = shift(pointer(args, 0), (matrix * rows + i) * columns + j)
-    a = shift(pointer(args, 1), _place(matrix, axes, shape, strides_a) + i * row_a)
-    b = shift(pointer(args, 2), _place(matrix, axes, shape, strides_b) + j * column_b)
+    a = shift(pointer(args, 1), offset(matrix, axes, shape, strides_a) + i * row_a)
+    b = shift(pointer(args, 2), offset(matrix, axes, shape, strides_b) + j * column_b)
     return y, a, b, j, min(tile_rows, rows - i), min(tile_columns, columns - j)
 
 

@@ -9,7 +9,7 @@ several Python threads at once.
 import ctypes
 import operator
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,6 +23,10 @@ WORK_PER_PART = 10_000
 
 NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4
 _NULL_SLOT = (NO_BASE, 0)
+
+# The driver's block: the header, where the bases, the argument blocks and the status word are, the number of threads,
+# the addresses of ``task`` and ``parallel_for``; then the status word, the bases, and the argument blocks.
+_THREADS, _STATUS, _BASES = 11, 14, 15
 
 _WALK, _TASK = Kernel("walk", "walk"), Kernel("walk", "task")
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -114,7 +118,7 @@ def _slot(argument: Argument) -> tuple[int, int]:
 
 
 class Program:
-    """Launches ready to run. Immutable; ``run`` may be called from several Python threads at once."""
+    """Launches ready to run, which never change; ``run`` may be called from several Python threads at once."""
 
     def __init__(
         self,
@@ -146,62 +150,89 @@ class Program:
         self._bases = FIRST_FREE_BASE + bases
         self._most_parts = max(parts, default=1)
         self._failures = tuple(failures)
+        self._idle: list[_Block] = []  # of finished runs: as many as there were runs at once
         self.arena_bytes = arena_bytes
 
     def run(self, bases: Sequence[int], steps: int = 1) -> None:
         """Run ``steps`` steps with these addresses as external bases. Raises what a kernel reported."""
-        Run(self, bases).run(steps)
+        memory = arena.take(self.arena_bytes) if self.arena_bytes else None
+        try:
+            block = self._idle.pop()
+        except IndexError:
+            block = self._new_block()
+        try:
+            self._set_bases(block, memory, bases)
+            self._drive(block, steps)
+        finally:
+            self._idle.append(block)
+            if memory is not None:
+                arena.give(memory)
 
     def bind(self, bases: Sequence[int]) -> "Run":
         """The program with its bases in place: for running step after step on one arena."""
         return Run(self, bases)
 
+    def _new_block(self) -> "_Block":
+        """A driver's block with all in place but the arena, the external bases and the threads."""
+        slots = np.zeros(_BASES + self._bases + self._slots, np.int64)
+        place = address_of(slots)
+        status_place, base_place = place + 8 * _STATUS, place + 8 * _BASES
+        slots[: len(self._header)] = self._header
+        slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self._bases, status_place]
+        slots[_BASES + STATUS_BASE], slots[_BASES + CONSTANT_BASE] = status_place, self._constant_place
+        return _Block(slots.data, place)
 
-_HEADER = 14  # slots of the driver's block, then the status word, the bases, and the argument blocks
-_THREADS = 11  # the driver's slot for the number of threads
+    def _set_bases(self, block: "_Block", memory: arena.Arena | None, bases: Sequence[int]) -> None:
+        if FIRST_FREE_BASE + len(bases) != self._bases:
+            raise ValueError(
+                f"{len(bases)} addresses were given; the program has {self._bases - FIRST_FREE_BASE} bases"
+            )
+        slots = block.slots
+        slots[_STATUS] = 0  # Ctrl-C may have come before the last status was read
+        slots[_BASES + ARENA_BASE] = memory.place if memory else 0
+        at = _BASES + FIRST_FREE_BASE
+        for base in bases:
+            slots[at] = base
+            at += 1
+        run_threads = 1 if self._most_parts == 1 else min(threads.get_num_threads(), self._most_parts)
+        parallel_for = threads.parallel_for() if run_threads > 1 else 0
+        slots[_THREADS] = run_threads if parallel_for else 1
+        if parallel_for:
+            slots[_THREADS + 1], slots[_THREADS + 2] = _TASK.address("int64"), parallel_for
+
+    def _drive(self, block: "_Block", steps: int) -> None:
+        slots, place = block
+        (_driver_function or _driver())(place, 0, steps, 0)
+        status = slots[_STATUS]
+        if status:
+            slots[_STATUS] = 0
+            error = self._failures[status - 1]
+            raise type(error)(*error.args)
+
+
+class _Block(NamedTuple):
+    """Memory of one run that the driver reads and writes; ``place`` is its address."""
+
+    slots: memoryview
+    place: int
 
 
 class Run:
     """A program bound to memory; used by one thread at a time. Its arena goes back to the pool with it."""
 
-    __slots__ = ("_arena", "_memory", "_place", "_program")
+    __slots__ = ("_arena", "_block", "_program")
 
     def __init__(self, program: Program, bases: Sequence[int]) -> None:
         self._program = program
         self._arena = arena.take(program.arena_bytes) if program.arena_bytes else None
-        memory = np.empty(_HEADER + 1 + program._bases + program._slots, np.int64)
-        place = address_of(memory)
-        status_place = place + 8 * _HEADER
-        base_place = status_place + 8
-        run_threads = min(threads.get_num_threads(), program._most_parts)
-        parallel_for = threads.parallel_for() if run_threads > 1 else 0
-        memory[: _HEADER + 1 + program._bases] = [
-            *program._header,
-            base_place,
-            base_place + 8 * program._bases,
-            status_place,
-            run_threads if parallel_for else 1,
-            _TASK.address("int64") if parallel_for else 0,
-            parallel_for,
-            0,  # the status word; then the bases
-            0,
-            status_place,
-            self._arena.place if self._arena else 0,
-            program._constant_place,
-            *bases,
-        ]
-        self._memory, self._place = memory, place
+        self._block = program._new_block()
+        program._set_bases(self._block, self._arena, bases)
 
     def run(self, steps: int = 1) -> None:
         """Run ``steps`` steps. Raises what a kernel reported; the steps after that one were not run."""
         if threads.forked():  # this run may have been bound before the fork
-            self._memory[_THREADS] = 1
-        _driver()(self._place, 0, steps, 0)
-        status = int(self._memory[_HEADER])
-        if status:
-            self._memory[_HEADER] = 0
-            error = self._program._failures[status - 1]
-            raise type(error)(*error.args)
+            self._block.slots[_THREADS] = 1
+        self._program._drive(self._block, steps)
 
     def __del__(self) -> None:
         taken = getattr(self, "_arena", None)
@@ -219,6 +250,23 @@ def _driver() -> Any:
     return _driver_function
 
 
-def address_of(array: np.ndarray[Any, Any]) -> int:
-    """Address of an array's first element. Whoever uses it keeps the array alive."""
+def _address_from_interface(array: np.ndarray[Any, Any]) -> int:
     return int(array.__array_interface__["data"][0])
+
+
+_HEAD = object.__basicsize__  # NumPy's binary interface: an array's address follows the head of its object
+
+
+def _address_from_object(array: np.ndarray[Any, Any]) -> int:
+    return ctypes.c_ssize_t.from_address(id(array) + _HEAD).value
+
+
+def _fastest_address_of() -> Callable[[np.ndarray[Any, Any]], int]:
+    """An eager call needs several addresses, and the documented way takes 0.8 us, the other 0.1."""
+    probe = np.zeros(2, np.uint8)
+    agree = all(_address_from_object(x) == _address_from_interface(x) for x in (probe, probe[1:]))
+    return _address_from_object if agree else _address_from_interface
+
+
+# Address of an array's first element. Whoever uses it keeps the array alive.
+address_of = _fastest_address_of()

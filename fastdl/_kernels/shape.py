@@ -9,8 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .block import integer, integers, pointer, shift, stack
-from .compiler import inline
+from .block import integer, integers, offset, pointer, shift, stack
 
 
 @intrinsic
@@ -45,16 +44,6 @@ def transpose_8x8(typing_context, to, step_to, source, step):  # type: ignore[no
     return types.void(to, step_to, source, step), codegen
 
 
-@inline
-def place(index, axes, sizes, steps):  # type: ignore[no-untyped-def]
-    """Where the element number ``index`` of the outer axes lies."""
-    offset = 0
-    for axis in range(axes - 1, -1, -1):
-        offset += (index % sizes[axis]) * steps[axis]
-        index //= sizes[axis]
-    return offset
-
-
 def zeros(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = 0. Slots: y, n."""
     y, n = pointer(args, 0), integer(args, 1)
@@ -77,8 +66,8 @@ def copy(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         outer, block = cell // (down * across), cell % (down * across)
         first_row, first = block // across * cell_rows, block % across * cell_columns
         n = min(columns, first + cell_columns) - first
-        p = shift(y, place(outer, axes, sizes, outer_y) + first * step_y)
-        q = shift(x, place(outer, axes, sizes, outer_x) + first * step_x)
+        p = shift(y, offset(outer, axes, sizes, outer_y) + first * step_y)
+        q = shift(x, offset(outer, axes, sizes, outer_x) + first * step_x)
         for row in range(first_row, min(rows, first_row + cell_rows)):
             to, source = shift(p, row * row_y), shift(q, row * row_x)
             if step_y == 1 and step_x == 1:
@@ -109,8 +98,8 @@ def transpose(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         outer, block = cell // (down * across), cell % (down * across)
         first_row, first_column = block // across * 32, block % across * 32
         m, n = min(32, rows - first_row), min(32, columns - first_column)
-        p = shift(y, place(outer, axes, sizes, outer_y) + first_row * row_y + first_column)
-        q = shift(x, place(outer, axes, sizes, outer_x) + first_row + first_column * column_x)
+        p = shift(y, offset(outer, axes, sizes, outer_y) + first_row * row_y + first_column)
+        q = shift(x, offset(outer, axes, sizes, outer_x) + first_row + first_column * column_x)
         whole_m, whole_n = m // 8 * 8, n // 8 * 8
         for c in range(0, whole_n, 8):
             for r in range(0, whole_m, 8):

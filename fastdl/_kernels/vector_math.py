@@ -20,8 +20,6 @@ from numba.extending import overload
 from .block import from_bits, to_bits
 from .compiler import IN_ORDER_OPTIONS
 
-_OPTIONS = {**IN_ORDER_OPTIONS, "forceinline": True, "nogil": True}
-
 
 def exp(x):  # type: ignore[no-untyped-def]
     """e**x."""
@@ -63,7 +61,7 @@ def minus_both(x, a, b):  # type: ignore[no-untyped-def]
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(exp, jit_options=_OPTIONS, strict=False)
+@overload(exp, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _exp(x):  # type: ignore[no-untyped-def]
     # x = k ln 2 + r, e**x = 2**k e**r. The last bits of `shifted` hold k.
     if x == types.float32:
@@ -116,7 +114,7 @@ def _exp(x):  # type: ignore[no-untyped-def]
     return implementation64
 
 
-@overload(log, jit_options=_OPTIONS, strict=False)
+@overload(log, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _log(x):  # type: ignore[no-untyped-def]
     if x == types.float32:
         real, integer = np.float32, np.int32
@@ -178,7 +176,7 @@ def _log(x):  # type: ignore[no-untyped-def]
     return implementation64
 
 
-@overload(log1p, jit_options=_OPTIONS, strict=False)
+@overload(log1p, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _log1p(x):  # type: ignore[no-untyped-def]
     real = np.float32 if x == types.float32 else np.float64
     one, infinity = real(1), real(np.inf)
@@ -193,7 +191,7 @@ def _log1p(x):  # type: ignore[no-untyped-def]
     return implementation
 
 
-@overload(tanh, jit_options=_OPTIONS, strict=False)
+@overload(tanh, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _tanh(x):  # type: ignore[no-untyped-def]
     if x == types.float32:
         real = np.float32
@@ -222,7 +220,7 @@ def _tanh(x):  # type: ignore[no-untyped-def]
     return implementation64
 
 
-@overload(sigmoid, jit_options=_OPTIONS, strict=False)
+@overload(sigmoid, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _sigmoid(x):  # type: ignore[no-untyped-def]
     real = np.float32 if x == types.float32 else np.float64
     one = real(1)
@@ -235,7 +233,7 @@ def _sigmoid(x):  # type: ignore[no-untyped-def]
     return implementation
 
 
-@overload(ordered, jit_options=_OPTIONS, strict=False)
+@overload(ordered, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _ordered(x):  # type: ignore[no-untyped-def]
     integer = np.int32 if x == types.float32 else np.int64
     sign, others = integer(x.bitwidth - 1), integer(2 ** (x.bitwidth - 1) - 1)
@@ -248,7 +246,7 @@ def _ordered(x):  # type: ignore[no-untyped-def]
     return implementation
 
 
-@overload(from_ordered, jit_options=_OPTIONS, strict=False)
+@overload(from_ordered, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _from_ordered(like, k):  # type: ignore[no-untyped-def]
     integer = np.int32 if like == types.float32 else np.int64
     sign, others = integer(like.bitwidth - 1), integer(2 ** (like.bitwidth - 1) - 1)
@@ -259,6 +257,6 @@ def _from_ordered(like, k):  # type: ignore[no-untyped-def]
     return implementation
 
 
-@overload(minus_both, jit_options=_OPTIONS, strict=False)
+@overload(minus_both, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _minus_both(x, a, b):  # type: ignore[no-untyped-def]
     return lambda x, a, b: (x - a) - b

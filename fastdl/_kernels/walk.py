@@ -17,8 +17,6 @@ from .block import (
 )
 from .compiler import inline
 
-MAX_PARTS = 256
-
 
 @inline
 def _spread(args, function, block, cells, parts, task, parallel_for):  # type: ignore[no-untyped-def]

@@ -24,9 +24,9 @@ _UNRELATED = "fastdl"  # a downloader, which installs a package of the same name
 BOUNDS = {
     "numba": ((0, 62), (0, 69)),
     "llvmlite": ((0, 45), None),
-    "numpy": ((1, 26), None),
-    "scipy": ((1, 11), None),
-    "safetensors": ((0, 4), None),
+    "numpy": ((2, 0), None),
+    "scipy": ((1, 13), None),
+    "safetensors": ((0, 5), None),
     "tqdm": ((4, 60), None),
 }
 _SHOWN_FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")
@@ -130,15 +130,12 @@ def _text(version: tuple[int, ...]) -> str:
 
 
 def _cpu() -> Finding:
-    from llvmlite import binding
-
-    features = binding.get_host_cpu_features()
-    shown = [name for name in _SHOWN_FEATURES if features.get(name)]
+    name, listed = cache.host_cpu()
+    features = {feature[1:]: feature.startswith("+") for feature in listed.split(",")}
+    shown = [feature for feature in _SHOWN_FEATURES if features.get(feature)]
     held = os.environ.get("NUMBA_CPU_NAME")
     note = f"; kernels are made for {held}, because NUMBA_CPU_NAME says so" if held else ""
-    return Finding(
-        "cpu", f"{binding.get_host_cpu_name()}, {vector_bits(features)} bit vectors ({' '.join(shown)}){note}"
-    )
+    return Finding("cpu", f"{name}, {vector_bits(features)} bit vectors ({' '.join(shown)}){note}")
 
 
 def vector_bits(features: dict[str, bool]) -> int:

@@ -22,21 +22,25 @@ def describe(**arrays: Any) -> str:
 
 def array(op: str, name: str, x: Any) -> Any:
     """``x`` if it is an array or a recorded tensor; lists and numbers are refused with the remedy."""
-    if isinstance(x, (np.ndarray, Symbol)):
+    if type(x) is np.ndarray or isinstance(x, Symbol):
         return x
-    if isinstance(x, np.generic):
-        return np.asarray(x)
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{op}: {name} is a masked array, whose mask would be ignored; pass {name}.filled(0) or the like"
+        )
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np.asarray(x)  # of a memmap the array itself; a matrix would stay one in every view
     raise TypeError(
         f"{op}: {name} is a {type(x).__name__}; expected a NumPy array: convert it with np.asarray({name}, np.float32)"
     )
 
 
-def floats(op: str, **arrays: Any) -> list[Any]:
-    """The arrays, checked to be all float32 or all float64; None stands for an absent one and is passed on."""
+def floats(op: str, *, optional: Sequence[str] = (), **arrays: Any) -> list[Any]:
+    """The arrays, checked to be all float32 or all float64; those that are ``optional`` may be None, for absent."""
     result: list[Any] = []
     first: tuple[str, Any] | None = None
     for name, value in arrays.items():
-        if value is None:
+        if value is None and name in optional:
             result.append(None)
             continue
         x = array(op, name, value)
@@ -56,15 +60,35 @@ def floats(op: str, **arrays: Any) -> list[Any]:
     return result
 
 
+def check_grad(
+    op: str, grad: Any, shape: Sequence[int], dtype: np.dtype[Any], argument: str = "grad", what: str = "the result"
+) -> Any:
+    """The gradient of a result, or the result itself given as ``output``, if it has the shape and dtype of the result:
+    the kernels would read past its end."""
+    grad = array(op, argument, grad)
+    if grad.dtype != dtype:
+        raise TypeError(
+            f"{op}: {argument} has dtype {grad.dtype}; expected {dtype}, the dtype of {what}: convert it with "
+            f"{argument}.astype(np.{dtype})"
+        )
+    if tuple(grad.shape) != tuple(shape):
+        raise ValueError(
+            f"{op}: {argument} has shape {tuple(grad.shape)}; expected {tuple(shape)}, the shape of {what}"
+        )
+    return grad
+
+
 def indices(op: str, name: str, x: Any) -> Any:
     """An array of integers as int64."""
-    if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
-        return np.asarray(x, INT64)
-    x = np.asarray(x) if isinstance(x, (list, tuple)) else array(op, name, x)
+    if isinstance(x, (int, np.integer, list, tuple)) and not isinstance(x, bool):
+        x = np.asarray(x, None if np.size(x) else INT64)  # nothing would be float64
+    x = array(op, name, x)
     if x.dtype == INT64:
         return x
     if x.dtype.kind not in "iu" or isinstance(x, Symbol):
         raise TypeError(f"{op}: {name} has dtype {x.dtype}; expected integers: convert it with {name}.astype(np.int64)")
+    if x.dtype.itemsize == 8 and x.size and x.max() > np.iinfo(INT64).max:
+        raise ValueError(f"{op}: {name} holds {x.max()}, which is more than an int64 holds; expected smaller numbers")
     return x.astype(INT64)
 
 
@@ -81,8 +105,8 @@ def axes_of(op: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, 
     """The axes meant by ``axis``, counted from the front and sorted; None means all of them."""
     if axis is None:
         return tuple(range(ndim))
-    if isinstance(axis, (int, np.integer)):
-        return (axis_of(op, int(axis), ndim),)
+    if not np.iterable(axis):
+        return (axis_of(op, axis, ndim),)
     found = tuple(sorted(axis_of(op, a, ndim) for a in axis))
     if len(set(found)) != len(found):
         raise ValueError(f"{op}: axis {tuple(axis)} names an axis twice")
@@ -91,7 +115,7 @@ def axes_of(op: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, 
 
 def pair(op: str, name: str, value: int | Sequence[int], *, least: int) -> tuple[int, int]:
     """An option given as one integer or as (height, width)."""
-    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    both = tuple(value) if np.iterable(value) else (value, value)
     if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
         raise TypeError(f"{op}: {name} is {value!r}; expected an integer or two, (height, width)")
     if min(both) < least:

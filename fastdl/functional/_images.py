@@ -3,8 +3,6 @@
 Letters: N images, C channels, H W rows and columns. Kernels know NCHW only; NHWC is transposed on the way in and out.
 """
 
-from typing import Any
-
 from ..ops import Lowering, Operand, Shape
 from ._product import transpose
 
@@ -41,9 +39,3 @@ def channels_back(lowering: Lowering, result: Operand, y: Operand, layout: str) 
     if layout == "NHWC":
         n, h, w, c = y.shape
         transpose(lowering, result, n, c, h * w, y)
-
-
-def check_grad(op_name: str, grad: Any, expected: Shape) -> None:
-    """A gradient has the shape of the result that it belongs to."""
-    if tuple(grad.shape) != tuple(expected):
-        raise ValueError(f"{op_name}: grad has shape {tuple(grad.shape)}; expected that of the result, {expected}")

@@ -36,15 +36,6 @@ def movable(name: str, **arrays: Any) -> list[Any]:
     return result
 
 
-def check_grad(name: str, grad: Any, expected: Shape, dtype: np.dtype[Any], argument: str = "grad") -> None:
-    """Refuse a gradient that is not of the result's shape and dtype: the kernels would read past its end."""
-    if tuple(grad.shape) != tuple(expected) or grad.dtype != dtype:
-        raise ValueError(
-            f"{name}: {argument} is {tuple(grad.shape)} {grad.dtype}; expected the shape and dtype of the result, "
-            f"{tuple(expected)} {dtype}"
-        )
-
-
 def word(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The integers that kernels move elements as: one kernel an element size."""
     return _WORDS[dtype.itemsize]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Shape
-from ._door import array, floats
+from ._door import array, check_grad, floats
 from ._lowering import broadcast_shape
 
 
@@ -18,25 +18,34 @@ def number_as_array(name: str, **pair: Any) -> dict[str, Any]:
     """A Python number among two operands as an array of no dimensions and of the other's dtype."""
     (first, a), (second, b) = pair.items()
     if isinstance(b, (int, float)):
-        return {first: array(name, first, a), second: np.asarray(b, a.dtype)}
+        return {first: array(name, first, a), second: _as_array(name, second, b, a.dtype)}
     if isinstance(a, (int, float)):
-        return {first: np.asarray(a, array(name, second, b).dtype), second: b}
+        return {first: _as_array(name, first, a, array(name, second, b).dtype), second: b}
     return pair
+
+
+def _as_array(name: str, argument: str, value: float, dtype: np.dtype[Any]) -> Any:
+    try:
+        return np.asarray(value, dtype)
+    except OverflowError:
+        raise ValueError(f"{name}: {argument} is an integer too large for {dtype}, the dtype beside it") from None
 
 
 def graded(name: str, grad: Any, result: Shape, **arrays: Any) -> list[Any]:
     """A gradient and the arguments of the forward pass, checked: one dtype, and ``grad`` of the result's shape."""
-    checked = floats(f"{name}_backward", grad=grad, **arrays)
-    if checked[0].shape != result:
-        raise ValueError(
-            f"{name}_backward: grad has shape {grad.shape}; expected {result}, the shape of the result of {name}"
-        )
-    return checked
+    checked = floats(f"{name}_backward", **arrays)
+    return [check_grad(f"{name}_backward", grad, result, checked[0].dtype), *checked]
 
 
-def graded1(name: str, grad: Any, x: Any) -> list[Any]:
-    """grad and x of a function of one array."""
-    return graded(name, grad, array(f"{name}_backward", "x", x).shape, x=x)
+def saved(name: str, output: Any, grad: Any) -> Any:
+    """The result of the forward pass, if it was given, checked to fit its gradient."""
+    return None if output is None else check_grad(f"{name}_backward", output, grad.shape, grad.dtype, "output")
+
+
+def graded1(name: str, grad: Any, x: Any, output: Any) -> list[Any]:
+    """grad, x and perhaps the result of a function of one array."""
+    grad, x = graded(name, grad, array(f"{name}_backward", "x", x).shape, x=x)
+    return [grad, x, saved(name, output, grad)]
 
 
 def graded2(name: str, grad: Any, a: Any, b: Any) -> list[Any]:

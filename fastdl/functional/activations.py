@@ -14,12 +14,12 @@ from . import elementwise, reductions
 from ._door import array, axis_of, floats
 from ._draw import activations as draw
 from ._lowering import binary, unary, vjp1
-from ._operands import graded, graded1
+from ._operands import graded1
 
 
 def relu_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = x where x > 0, else 0; so dx = g where y > 0, else 0 (at x = 0, too)."""
-    grad, x = graded1("relu", grad, x)
+    grad, x, output = graded1("relu", grad, x, output)
     return _relu_grad(grad, x if output is None else output)
 
 
@@ -49,7 +49,7 @@ def relu(x: Any) -> Any:
 
 def tanh_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = tanh(x), so dx = g (1 - y**2)."""
-    grad, x = graded1("tanh", grad, x)
+    grad, x, output = graded1("tanh", grad, x, output)
     return _tanh_grad(grad, tanh(x) if output is None else output)
 
 
@@ -80,7 +80,7 @@ def tanh(x: Any) -> Any:
 
 def sigmoid_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = 1 / (1 + e**-x), so dx = g y (1 - y)."""
-    grad, x = graded1("sigmoid", grad, x)
+    grad, x, output = graded1("sigmoid", grad, x, output)
     return _sigmoid_grad(grad, sigmoid(x) if output is None else output)
 
 
@@ -141,10 +141,10 @@ def _line(name: str, x: Any, axis: int) -> int:
     return axis_of(name, axis, ndim)
 
 
-def _graded_line(name: str, grad: Any, x: Any, axis: int) -> tuple[Any, Any, int]:
+def _graded_line(name: str, grad: Any, x: Any, axis: int, output: Any) -> tuple[Any, Any, int, Any]:
     axis = _line(f"{name}_backward", x, axis)
-    grad, x = graded(name, grad, x.shape, x=x)
-    return grad, x, axis
+    grad, x, output = graded1(name, grad, x, output)
+    return grad, x, axis, output
 
 
 def _sum(x: Any, axis: int) -> Any:
@@ -153,7 +153,7 @@ def _sum(x: Any, axis: int) -> Any:
 
 def softmax_backward(grad: Any, x: Any, axis: int = -1, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = softmax(x), so dx = y (g - sum(g y)) with the sum along the axis."""
-    grad, x, axis = _graded_line("softmax", grad, x, axis)
+    grad, x, axis, output = _graded_line("softmax", grad, x, axis, output)
     return _softmax_grad(grad, softmax(x, axis) if output is None else output, axis=axis)
 
 
@@ -192,7 +192,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 def log_softmax_backward(grad: Any, x: Any, axis: int = -1, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = log(softmax(x)), so dx = g - e**y sum(g) with the sum along the axis."""
-    grad, x, axis = _graded_line("log_softmax", grad, x, axis)
+    grad, x, axis, output = _graded_line("log_softmax", grad, x, axis, output)
     return _log_softmax_grad(grad, log_softmax(x, axis) if output is None else output, axis=axis)
 
 

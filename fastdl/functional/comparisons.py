@@ -11,7 +11,7 @@ import numpy as np
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, Symbol, op
 from . import elementwise
-from ._door import BOOL, FLOATS, INT64, array
+from ._door import BOOL, FLOATS, INT64, array, check_grad
 from ._draw import elementwise as draw
 from ._lowering import binary, broadcast_shape, broadcasting, cells, no_gradient, vjp2
 from ._operands import graded, graded2, number_as_array, operands
@@ -235,12 +235,7 @@ def astype_backward(grad: Any, x: Any, dtype: Any) -> tuple[Any]:
     target = _target("astype_backward", x, dtype)
     if x.dtype not in FLOATS or target not in FLOATS:
         return (None,)
-    if grad.shape != x.shape or grad.dtype != target:
-        raise ValueError(
-            f"astype_backward: grad has shape {grad.shape} and dtype {grad.dtype}; expected {x.shape} and {target}, "
-            "those of the result of astype"
-        )
-    return (astype(grad, x.dtype),)
+    return (astype(check_grad("astype_backward", grad, x.shape, target), x.dtype),)
 
 
 def _target(name: str, x: Any, dtype: Any) -> np.dtype[Any]:

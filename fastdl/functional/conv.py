@@ -13,9 +13,9 @@ import numpy as np
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import reductions
 from ._convolution import Axis, Geometry, lower_forward, lower_input_grad, lower_weight_grad
-from ._door import choice, describe, floats, output, pair
+from ._door import check_grad, choice, describe, floats, output, pair
 from ._draw import conv as draw
-from ._images import LAYOUTS, channels_back, channels_first, check_grad, in_layout, place_for, sizes
+from ._images import LAYOUTS, channels_back, channels_first, in_layout, place_for, sizes
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
@@ -252,7 +252,7 @@ def conv2d(
     >>> conv2d(image, edges)
     array([[[[-11.,  -4.]]]], dtype=float32)
     """
-    x, weight, bias = floats("conv2d", x=x, weight=weight, bias=bias)
+    x, weight, bias = floats("conv2d", x=x, weight=weight, bias=bias, optional=("bias",))
     attrs = _attributes("conv2d", x, weight, bias, stride, padding, dilation, groups, layout)
     if out is not None:
         spec = Spec(_result_shape(tuple(x.shape), tuple(weight.shape), attrs), x.dtype)
@@ -281,9 +281,9 @@ def conv2d_backward(
     weight that is not finite makes NaN at the border of dx.
     """
     name = "conv2d_backward"
-    grad, x, weight, bias = floats(name, grad=grad, x=x, weight=weight, bias=bias)
+    grad, x, weight, bias = floats(name, grad=grad, x=x, weight=weight, bias=bias, optional=("bias",))
     attrs = _attributes(name, x, weight, bias, stride, padding, dilation, groups, layout)
     expected = _result_shape(tuple(x.shape), tuple(weight.shape), attrs)
-    check_grad(name, grad, expected)
+    check_grad(name, grad, expected, x.dtype)
     dx, dweight, dbias = _vjp_conv2d((grad,), (x, weight, bias), (None,), **attrs)
     return dx, dweight, dbias

@@ -11,10 +11,10 @@ from typing import Any
 
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import elementwise, reductions, shape
-from ._door import choice, describe, floats, output
+from ._door import check_grad, choice, describe, floats, output
 from ._draw import dense as draw
-from ._images import check_grad
 from ._lowering import broadcast_shape
+from ._operands import saved
 from ._product import ACTIVATIONS, Factors, lower_product
 
 
@@ -129,7 +129,7 @@ def matmul_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
     grad, a, b = floats("matmul_backward", grad=grad, a=a, b=b)
     left, right = _at_least_matrices("matmul_backward", a, b)
     (y,) = _infer_matmul(Spec(tuple(left.shape), left.dtype), Spec(tuple(right.shape), right.dtype))
-    check_grad("matmul_backward", grad, _matmul_shape(a, b))
+    check_grad("matmul_backward", grad, _matmul_shape(a, b), a.dtype)
     g = shape.reshape(grad, y.shape)
     da, db = _vjp_matmul((g,), (left, right), (None,))
     return shape.reshape(da, a.shape), shape.reshape(db, b.shape)
@@ -194,7 +194,7 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     >>> dense(np.float32([1, 2]), W, b, activation="relu")
     array([13.,  0.], dtype=float32)
     """
-    x, weight, bias = floats("dense", x=x, weight=weight, bias=bias)
+    x, weight, bias = floats("dense", x=x, weight=weight, bias=bias, optional=("bias",))
     attrs = {"activation": _activation("dense", activation)}
     if out is not None:
         specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
@@ -212,11 +212,11 @@ def dense_backward(
     In the forward pass z = x W^T + b and y = s(z), row by row; so with d = g s'(z):
     dx = d W,  dW = sum over the rows of d x^T,  db = sum over the rows of d.
     """
-    grad, x, weight, bias, output = floats("dense_backward", grad=grad, x=x, weight=weight, bias=bias, output=output)
+    x, weight, bias = floats("dense_backward", x=x, weight=weight, bias=bias, optional=("bias",))
     activation = _activation("dense_backward", activation)
     specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
     (spec,) = _infer_dense(*specs, activation=activation)  # type: ignore[arg-type]
-    check_grad("dense_backward", grad, spec.shape)
+    grad, output = check_grad("dense_backward", grad, *spec), saved("dense", output, spec)
     if activation != "identity":
         y = dense(x, weight, bias, activation=activation) if output is None else output
         (grad,) = PRIMITIVES[f"{activation}_grad"](grad, y)

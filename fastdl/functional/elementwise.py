@@ -14,7 +14,7 @@ from . import comparisons, reductions, shape
 from ._door import floats
 from ._draw import elementwise as draw
 from ._lowering import binary, no_gradient, unary, vjp1, vjp2
-from ._operands import graded1, graded2, operands
+from ._operands import graded1, graded2, operands, saved
 
 
 def unbroadcast(grad: Any, like: Any) -> Any:
@@ -96,6 +96,7 @@ def multiply(a: Any, b: Any) -> Any:
 def divide_backward(grad: Any, a: Any, b: Any, *, output: Any = None) -> tuple[Any, Any]:
     """In the forward pass y = a / b, so da = g / b and db = -g a / b**2 = -da y."""
     grad, a, b = graded2("divide", grad, a, b)
+    output = saved("divide", output, grad)
     da = divide(grad, b)
     db = multiply(da, divide(a, b) if output is None else output)
     return unbroadcast(da, a), negative(unbroadcast(db, b))
@@ -168,7 +169,7 @@ def power(a: Any, b: Any) -> Any:
 
 def negative_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = -x, so dx = -g."""
-    return (negative(graded1("negative", grad, x)[0]),)
+    return (negative(graded1("negative", grad, x, output)[0]),)
 
 
 _negative = unary("negative", vjp1(negative_backward), 0.3)
@@ -189,7 +190,7 @@ def negative(x: Any) -> Any:
 
 def exp_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = e**x, so dx = g y."""
-    grad, x = graded1("exp", grad, x)
+    grad, x, output = graded1("exp", grad, x, output)
     return (multiply(grad, exp(x) if output is None else output),)
 
 
@@ -211,7 +212,8 @@ def exp(x: Any) -> Any:
 
 def log_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = log(x), so dx = g / x."""
-    return (divide(*graded1("log", grad, x)),)
+    grad, x, output = graded1("log", grad, x, output)
+    return (divide(grad, x),)
 
 
 _log = unary("log", vjp1(log_backward), 0.5)
@@ -232,7 +234,7 @@ def log(x: Any) -> Any:
 
 def sqrt_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = x**0.5, so dx = g / (2 y)."""
-    grad, x = graded1("sqrt", grad, x)
+    grad, x, output = graded1("sqrt", grad, x, output)
     return (divide(multiply(grad, 0.5), sqrt(x) if output is None else output),)
 
 
@@ -254,7 +256,7 @@ def sqrt(x: Any) -> Any:
 
 def abs_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = |x|, so dx = g sign(x), 0 at x = 0."""
-    grad, x = graded1("abs", grad, x)
+    grad, x, output = graded1("abs", grad, x, output)
     return (multiply(grad, _sign(x)[0]),)
 
 

@@ -12,13 +12,12 @@ from typing import Any
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, Symbol, op
 from . import elementwise, shape
-from ._door import axis_of, describe
+from ._door import axis_of, check_grad, describe
 from ._door import indices as positions
 from ._draw import indexing as draw
 from ._moving import (
     CELL,
     Entry,
-    check_grad,
     entries_of,
     launch_copy,
     launch_zeros,
@@ -80,8 +79,9 @@ _slice_grad = Primitive(
 
 def slice_backward(grad: Any, x: Any, index: Entry | tuple[Entry, ...]) -> tuple[Any]:
     """In the forward pass y = x[index], so dx[index] = g, and 0 elsewhere."""
+    (x,) = movable("slice_backward", x=x)
     attributes, result = slice_attributes(entries_of("slice_backward", x, index))
-    check_grad("slice_backward", grad, result, x.dtype)
+    grad = check_grad("slice_backward", grad, result, x.dtype)
     grad = shape.reshape(grad, attributes.pop("lengths"))
     return _slice_grad(grad, full=tuple(x.shape), **attributes)
 
@@ -168,8 +168,9 @@ _take_grad = Primitive(
 
 def take_backward(grad: Any, x: Any, indices: Any, axis: int = 0) -> tuple[Any, None]:
     """In the forward pass y[a, k, b] = x[a, indices[k], b], so dx[a, indices[k], b] += g[a, k, b]."""
+    (x,) = movable("take_backward", x=x)
     axis, at = axis_of("take_backward", axis, len(x.shape)), positions("take_backward", "indices", indices)
-    check_grad("take_backward", grad, *_infer_take(x, at, axis)[0])
+    grad = check_grad("take_backward", grad, *_infer_take(x, at, axis)[0])
     return _take_grad(grad, at, full=tuple(x.shape), axis=axis)[0], None
 
 
@@ -268,7 +269,7 @@ def _aligned(name: str, x: Any, indices: Any, axis: int) -> tuple[Any, Any, int]
 def take_along_axis_backward(grad: Any, x: Any, indices: Any, axis: int) -> tuple[Any, None]:
     """In the forward pass y[a, k, b] = x[a, indices[a, k, b], b], so dx[a, indices[a, k, b], b] += g[a, k, b]."""
     repeated, at, axis = _aligned("take_along_axis_backward", x, indices, axis)
-    check_grad("take_along_axis_backward", grad, at.shape, x.dtype)
+    grad = check_grad("take_along_axis_backward", grad, at.shape, x.dtype)
     (dx,) = _take_along_axis_grad(grad, at, n=repeated.shape[axis], axis=axis)
     return elementwise.unbroadcast(dx, x), None
 

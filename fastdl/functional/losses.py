@@ -13,7 +13,7 @@ import numpy as np
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, op
 from . import activations, elementwise, reductions, shape
-from ._door import array, choice, floats, indices
+from ._door import array, check_grad, choice, floats, indices
 from ._draw import losses as draw
 from ._lowering import cells
 
@@ -97,13 +97,8 @@ def _checked_grad(name: str, grad: Any, x: Any, target: Any, reduction: str) -> 
     """The gradient of the loss: one number, or one per target."""
     if isinstance(grad, (int, float)):
         grad = np.asarray(grad, x.dtype)
-    grad, _ = floats(name, grad=grad, x=x)
-    expected = tuple(target.shape) if reduction == "none" else ()
-    if tuple(grad.shape) != expected:
-        raise ValueError(
-            f'{name}: grad is {tuple(grad.shape)}; expected {expected}, the loss\'s shape with reduction "{reduction}"'
-        )
-    return grad
+    what = f'the loss with reduction "{reduction}"'
+    return check_grad(name, grad, target.shape if reduction == "none" else (), x.dtype, what=what)
 
 
 def _of_grad(product: Any, reduction: str) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 
 from .._kernels import STATUS, Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
-from ._door import INT64, choice, floats, indices, pair
+from ._door import INT64, check_grad, choice, floats, indices, pair
 from ._draw import pooling as draw
-from ._images import LAYOUTS, channels_back, channels_first, check_grad, in_layout, place_for, sizes
+from ._images import LAYOUTS, channels_back, channels_first, in_layout, place_for, sizes
 
 
 def _result_shape(x: Shape, attrs: dict[str, Any]) -> Shape:
@@ -191,13 +191,11 @@ def max_pool2d_backward(
     grad, x = floats(name, grad=grad, x=x)
     attrs = _attributes(name, x, kernel_size, stride, padding, layout)
     shape = _result_shape(tuple(x.shape), attrs)
-    check_grad(name, grad, shape)
+    check_grad(name, grad, shape, x.dtype)
     if index is None:
         _, index = _max_pool2d(x, **attrs)
     else:
-        index = indices(name, "index", index)
-        if tuple(index.shape) != shape:
-            raise ValueError(f"{name}: index has shape {tuple(index.shape)}; expected that of the result, {shape}")
+        index = check_grad(name, indices(name, "index", index), shape, INT64, "index")
     (dx,) = _max_pool2d_grad(grad, index, shape=tuple(x.shape), layout=attrs["layout"])
     return (dx,)
 
@@ -308,6 +306,6 @@ def avg_pool2d_backward(
     grad, x = floats(name, grad=grad, x=x)
     attrs = _attributes(name, x, kernel_size, stride, padding, layout)
     choice(name, "count_include_pad", count_include_pad, (True, False))
-    check_grad(name, grad, _result_shape(tuple(x.shape), attrs))
+    check_grad(name, grad, _result_shape(tuple(x.shape), attrs), x.dtype)
     (dx,) = _avg_pool2d_grad(grad, shape=tuple(x.shape), count_include_pad=bool(count_include_pad), **attrs)
     return (dx,)

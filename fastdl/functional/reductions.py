@@ -14,9 +14,8 @@ import numpy as np
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import elementwise, shape
-from ._door import INT64, axes_of, axis_of, describe, floats
+from ._door import INT64, axes_of, axis_of, check_grad, describe, floats
 from ._draw import reductions as draw
-from ._moving import check_grad
 
 Axis: TypeAlias = int | Sequence[int] | None
 _FLOAT64 = np.dtype(np.float64)
@@ -87,8 +86,9 @@ def _finished(y: Any, x: Any, axes: Shape, keepdims: bool) -> Any:
 
 def _arriving(name: str, grad: Any, x: Any, axis: Axis, keepdims: bool) -> tuple[Any, Shape]:
     """The gradient with the reduced axes as size 1, and these axes."""
+    (x,) = floats(name, x=x)
     axes = axes_of(name, axis, len(x.shape))
-    check_grad(name, grad, _kept(x.shape, axes) if keepdims else _infer(x, axes)[0].shape, x.dtype)
+    grad = check_grad(name, grad, _kept(x.shape, axes) if keepdims else _infer(x, axes)[0].shape, x.dtype)
     return shape.reshape(grad, _kept(x.shape, axes)), axes
 
 
@@ -194,7 +194,7 @@ _tie_share = Primitive("tie_share", lambda x, y: (x,), _lower_tie_share, lambda 
 def _extremum_backward(name: str, grad: Any, x: Any, axis: Axis, keepdims: bool, y: Any) -> tuple[Any]:
     """In the forward pass y was the extremum of elements of x, so those that attain it share g equally."""
     g, axes = _arriving(f"{name}_backward", grad, x, axis, keepdims)
-    check_grad(f"{name}_backward", y, grad.shape, x.dtype, "output")
+    y = check_grad(f"{name}_backward", y, grad.shape, x.dtype, "output")
     (outer, n, inner), order = _canonical(x, axes)
     source = x if order is None else shape.transpose(x, order)
     (share,) = _tie_share(shape.reshape(source, (outer, n, inner)), shape.reshape(y, (outer, inner)))

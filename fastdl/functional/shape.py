@@ -13,10 +13,10 @@ import numpy as np
 
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, Symbol, op
 from . import indexing, reductions
-from ._door import axis_of, describe
+from ._door import axis_of, check_grad, describe
 from ._draw import shape as draw
 from ._lowering import strides_in
-from ._moving import check_grad, launch_copy, movable, row_major
+from ._moving import launch_copy, movable, row_major
 
 
 def sizes_of(name: str, shape: int | Sequence[int]) -> Shape:
@@ -43,7 +43,8 @@ def _reshaped(name: str, x: Any, shape: int | Sequence[int]) -> Shape:
 
 def reshape_backward(grad: Any, x: Any, shape: int | Sequence[int]) -> tuple[Any]:
     """In the forward pass y was x in another shape, so dx is g in the shape of x."""
-    check_grad("reshape_backward", grad, _reshaped("reshape_backward", x, shape), x.dtype)
+    (x,) = movable("reshape_backward", x=x)
+    grad = check_grad("reshape_backward", grad, _reshaped("reshape_backward", x, shape), x.dtype)
     return (reshape(grad, x.shape),)
 
 
@@ -85,6 +86,8 @@ def _order(name: str, x: Any, axes: Sequence[int] | None) -> Shape:
     ndim = len(x.shape)
     if axes is None:
         return tuple(range(ndim - 1, -1, -1))
+    if not np.iterable(axes):
+        raise TypeError(f"{name}: axes is {axes!r}; expected a sequence that names each axis of x once")
     order = tuple(axis_of(name, axis, ndim) for axis in axes)
     if sorted(order) != list(range(ndim)):
         raise ValueError(f"{name}: axes is {tuple(axes)}, {describe(x=x)}; expected each axis of x once")
@@ -93,8 +96,9 @@ def _order(name: str, x: Any, axes: Sequence[int] | None) -> Shape:
 
 def transpose_backward(grad: Any, x: Any, axes: Sequence[int] | None = None) -> tuple[Any]:
     """In the forward pass axis k of y was axis axes[k] of x, so axis axes[k] of dx is axis k of g."""
+    (x,) = movable("transpose_backward", x=x)
     order = _order("transpose_backward", x, axes)
-    check_grad("transpose_backward", grad, tuple(x.shape[axis] for axis in order), x.dtype)
+    grad = check_grad("transpose_backward", grad, tuple(x.shape[axis] for axis in order), x.dtype)
     return (transpose(grad, tuple(order.index(axis) for axis in range(len(order)))),)
 
 
@@ -147,7 +151,8 @@ def _broadcast(name: str, x: Any, shape: int | Sequence[int]) -> Shape:
 
 def broadcast_to_backward(grad: Any, x: Any, shape: int | Sequence[int]) -> tuple[Any]:
     """In the forward pass an element of x went to many places of y, so its dx is the sum of g over those places."""
-    check_grad("broadcast_to_backward", grad, _broadcast("broadcast_to_backward", x, shape), x.dtype)
+    (x,) = movable("broadcast_to_backward", x=x)
+    grad = check_grad("broadcast_to_backward", grad, _broadcast("broadcast_to_backward", x, shape), x.dtype)
     new = len(grad.shape) - len(x.shape)
     repeated = [i + new for i, n in enumerate(x.shape) if n == 1 and grad.shape[i + new] != 1]
     axes = (*range(new), *repeated)
@@ -207,9 +212,9 @@ _concatenate = Primitive("concatenate", _infer_concatenate, _lower_concatenate, 
 
 def _parts(name: str, arrays: Sequence[Any], axis: int) -> tuple[list[Any], int]:
     """The arrays, checked to fit, and the axis counted from the front."""
-    if isinstance(arrays, (np.ndarray, Symbol)) or not arrays:
-        what = "an array" if isinstance(arrays, (np.ndarray, Symbol)) else "empty"
-        raise TypeError(f"{name}: arrays is {what}; expected a sequence of at least one array")
+    if not isinstance(arrays, Sequence) or not arrays:
+        what = "empty" if isinstance(arrays, Sequence) else f"a {type(arrays).__name__}"
+        raise TypeError(f"{name}: arrays is {what}; expected a list or tuple of at least one array")
     parts = movable(name, **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
     first = parts[0]
     if not first.shape:
@@ -233,7 +238,7 @@ def _parts(name: str, arrays: Sequence[Any], axis: int) -> tuple[list[Any], int]
 def concatenate_backward(grad: Any, arrays: Sequence[Any], axis: int = 0) -> tuple[Any, ...]:
     """In the forward pass each array became a piece of y, so its gradient is that piece of g."""
     parts, axis = _parts("concatenate_backward", arrays, axis)
-    check_grad("concatenate_backward", grad, *_infer_concatenate(*parts, axis=axis)[0])
+    grad = check_grad("concatenate_backward", grad, *_infer_concatenate(*parts, axis=axis)[0])
     pieces, start = [], 0
     for x in parts:
         stop = start + x.shape[axis]

@@ -75,7 +75,7 @@ _adam = Primitive("adam_update", _infer_adam, _lower_adam, in_place=((0, 0), (1,
 
 def _of_one_shape(name: str, **arrays: Any) -> list[Any]:
     """The parameters and their state."""
-    values = floats(name, **arrays)
+    values = floats(name, optional=("velocity",), **arrays)
     for what, x in zip(arrays, values, strict=True):
         if x is not None and x.shape != values[0].shape:
             raise ValueError(f"{name}: {what} is {tuple(x.shape)}, p is {tuple(values[0].shape)}; they must agree")
@@ -91,7 +91,7 @@ def _step(name: str, step: Any) -> Any:
 
 def _learning_rate(name: str, lr: Any) -> Any:
     """lr in float64, so that a schedule keeps its precision whatever the parameters' dtype."""
-    if isinstance(lr, (int, float, np.floating)):
+    if isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool):
         return np.asarray(lr, _FLOAT64)
     lr = array(name, "lr", lr)
     if lr.dtype != _FLOAT64 or tuple(lr.shape) != ():

@@ -93,6 +93,8 @@ class Learner:
     def predict_proba(self, X: Any, *, batch_size: int = 256) -> Array:
         """Probabilities (N, classes) in the order of ``model.classes``: the loss's link applied to the outputs.
 
+        Of several yes-or-no answers for each sample (outputs (N, K) after a binary loss): those of yes, (N, K).
+
         Raises ValueError if the model was not trained with a classification loss.
         """
         return training.predict_proba(self, X, batch_size=batch_size)

@@ -216,14 +216,14 @@ class Module(Attributes, Learner):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype that the model computes in: that of its first parameter."""
-        for _, module in self.named_modules():
-            found = module._own_dtype()
-            if found is not None:
-                return found
-        return np.dtype(np.float32)
+        modules = [module for _, module in self.named_modules()]
+        found: list[Any] = [array.dtype for module in modules for array in module._parameters.values()]
+        found += [module._own_dtype() for module in modules]
+        return next((dtype for dtype in found if dtype is not None), np.dtype(np.float32))
 
     def _own_dtype(self) -> np.dtype[Any] | None:
-        return next((array.dtype for array in self._parameters.values()), None)
+        """What a layer without parameters computes in, if it says so."""
+        return None
 
     def astype(self, dtype: Any) -> Self:
         """Convert the model to float32 or float64, in place; returns it. Its parameters become new arrays."""

@@ -43,8 +43,8 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     rng = np.random.default_rng(seed)
     if op.draw is None:
         raise ValueError(f"{op.name} has no way to draw arguments")
-    args, options = op.draw(rng, np.dtype(dtype))
-    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in args]
+    drawn, options = op.draw(rng, np.dtype(dtype))
+    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
     if name == op.name:
         return args, options
     y = op.reference(*args, **options)
@@ -76,6 +76,11 @@ class Case(NamedTuple):
         arrays = list(arrays_in(self.args))
         return sum((a.size or 10) + a.ndim for a in arrays), len(self.options) + len(arrays) + (self.layout != "plain")
 
+    @property
+    def literal(self) -> bool:
+        """Whether the arrays are small enough to be written out."""
+        return sum(a.size for a in arrays_in(self.args)) <= LITERAL_ELEMENTS
+
     def arranged(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments as fresh arrays in the case's layout."""
         arrange = LAYOUTS[self.layout][0]
@@ -89,7 +94,7 @@ class Case(NamedTuple):
         """The call as code to paste."""
         names = list(inspect.signature(getattr(reference, self.name)).parameters)
         lines = ["import numpy as np", "from fastdl import reference"]
-        if sum(a.size for a in arrays_in([self.args, self.options])) > LITERAL_ELEMENTS and self.source:
+        if self.source and not self.literal:
             given = ["*args", "**options"]
             lines += ["from fastdl import testing", f"args, options = {self.source}"]
             if self.layout != "plain":
@@ -179,5 +184,7 @@ def _nested(x: Array) -> str:
         return f"[{', '.join(_nested(part) for part in x)}]"
     if x.dtype.kind != "f":
         return str(x)
-    text = np.format_float_positional(x, trim="-") if 1e-4 < abs(x) < 1e6 else str(x)
+    if x == 0:
+        return "-0.0" if np.signbit(x) else "0"
+    text = np.format_float_positional(x[()], trim="-") if 1e-4 < abs(x) < 1e6 else str(x)
     return text if np.isfinite(x) else f"{'-' if x < 0 else ''}np.{str(abs(x))}"

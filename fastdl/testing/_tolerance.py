@@ -59,7 +59,7 @@ def reference_in_float32() -> Any:
     spec.loader.exec_module(package)
     for loaded in [module for key, module in sys.modules.items() if key.startswith(f"{name}.")]:
         if hasattr(loaded, "np"):
-            loaded.np = _Float32NumPy()
+            setattr(loaded, "np", _Float32NumPy())  # noqa: B010 - no module declares it
     return package
 
 
@@ -70,7 +70,7 @@ def allowed_errors(name: str, args: list[Any], options: dict[str, Any], expected
     naive_error = [0.0] * len(truth)
     with np.errstate(all="ignore"):
         for k in range(_SAMPLES):
-            nudged, its_options = map_arrays(lambda x, k=k: nudge(x, k), (args, options))
+            nudged, its_options = map_arrays(functools.partial(nudge, k=k), (args, options))
             exact = list(arrays_in(tidy(getattr(reference, name)(*nudged, **its_options))))
             naive = list(arrays_in(tidy(getattr(reference_in_float32(), name)(*nudged, **its_options))))
             for i, (y, near, rough) in enumerate(zip(truth, exact, naive, strict=True)):

@@ -229,7 +229,7 @@ def _simpler(case: Case) -> Iterator[Case]:
     for i in range(first, len(case.args)):
         if isinstance(case.args[i], np.ndarray):
             yield case._replace(args=[*case.args[:i], None, *case.args[i + 1 :]], source="")
-    if any(_is_fraction(a) for a in arrays_in(case.args)):
+    if case.literal and any(_is_fraction(a) for a in arrays_in(case.args)):
         yield case._replace(args=map_arrays(_rounded, case.args), source="")
 
 

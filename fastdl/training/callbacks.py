@@ -13,7 +13,8 @@ class Callback:
 
     ``on_train_begin``, ``on_epoch_end`` and ``on_train_end`` run once or once an epoch and cost nothing else.
     ``on_batch_end`` runs after every step: a callback that overrides it makes training return to Python for each
-    batch, which small networks feel. At each call the model has its current parameters.
+    batch, which small networks feel. At each call the model has its current parameters, and training goes on from the
+    values that a callback leaves in them.
     """
 
     def on_train_begin(self, model: Any) -> None:
@@ -96,6 +97,8 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
         callbacks = (callbacks,)
     found: list[Callback] = []
     for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            raise TypeError(f"fit: callbacks holds the class {callback.__name__}; write {callback.__name__}(...)")
         if isinstance(callback, Callback):
             found.append(callback)
         elif callable(callback):

@@ -17,7 +17,7 @@ from . import losses
 from .callbacks import Callback, as_callbacks
 from .history import History
 from .inference import Inference, Metric, check_metrics, judge
-from .inputs import positive, samples, targets, weights
+from .inputs import check_seed, positive, samples, targets, weights
 from .interrupt import InterruptGuard
 from .step import Memory, plan_step
 
@@ -96,7 +96,7 @@ def fit(
     wanted = check_metrics(metrics, chosen)
     validation = _validation(validation_data, x, chosen, classes, output_shape, model.dtype)
     hooks = as_callbacks(callbacks)
-    seed = secrets.randbits(62) if seed is None else int(seed)
+    seed = secrets.randbits(62) if seed is None else check_seed(seed)
 
     count = "accuracy" in wanted and encoded.size == len(x)
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
@@ -146,48 +146,64 @@ class _Loop:
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
         self._step = 0
+        self._guard = InterruptGuard()
 
     def run(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
         memory, history = self._steps.memory, self._history
-        for callback in self._callbacks:
-            callback.on_train_begin(self._model)
+        self._call(self._callbacks, "on_train_begin")
         compiled_before, start = seconds_compiling(), time.perf_counter()
-        batches = epochs * -(-self._steps.count // self._steps.batch)
-        try:
-            with InterruptGuard() as guard, _Bar(batches, progress) as bar:
-                for epoch in range(epochs):
-                    if rng is not None:
-                        memory.arrays["order"][:] = rng.permutation(self._steps.count)
-                    for name in ("position", "total", "correct"):
-                        if name in memory.arrays:
-                            memory.arrays[name][...] = 0
-                    self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
-                    numbers = self._numbers()
-                    history.append(numbers)
-                    bar.show(epoch, epochs, numbers)
-                    if self._end_epoch(epoch, numbers):
-                        history.stopped = "callback"
-                        break
-                    if guard.hit:
-                        raise Interrupted
-        except (Interrupted, KeyboardInterrupt):
-            history.stopped = "interrupted"
-        finally:
-            memory.to_model()
-            compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
-            history.seconds["compile"] += compiling
-            history.seconds["train"] = time.perf_counter() - start - compiling
-            for callback in self._callbacks:
-                callback.on_train_end(self._model)
-        if history.stopped == "interrupted":
+        with self._guard as guard:
+            try:
+                self._epochs(epochs, rng, progress)
+            except (Interrupted, KeyboardInterrupt):
+                guard.hit = True
+            finally:
+                memory.to_model()
+                compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
+                history.seconds["compile"] += compiling
+                history.seconds["train"] = time.perf_counter() - start - compiling
+                if guard.hit:
+                    history.stopped = "interrupted"
+                with guard.open():
+                    for callback in self._callbacks:
+                        callback.on_train_end(self._model)
+        if guard.hit:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
+
+    def _epochs(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+        arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
+        counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
+        batches = epochs * -(-self._steps.count // self._steps.batch)
+        with _Bar(batches, progress) as bar:
+            for epoch in range(epochs):
+                if rng is not None:
+                    arrays["order"][:] = rng.permutation(self._steps.count)
+                for counter in counters:
+                    counter[...] = 0
+                self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
+                numbers = self._numbers()
+                history.append(numbers)
+                bar.show(epoch, epochs, numbers)
+                if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
+                    history.stopped = "callback"
+                    break
+                if guard.hit:
+                    raise Interrupted
+
+    def _call(self, callbacks: list[Callback], event: str, *arguments: Any) -> list[bool]:
+        """Call the callbacks on the model; training goes on from the values that they leave in it."""
+        if not callbacks:
+            return []
+        with self._guard.open():
+            answers = [bool(getattr(callback, event)(self._model, *arguments)) for callback in callbacks]
+        self._steps.memory.from_model()
+        return answers
 
     def _after(self, steps: int, bar: "_Bar") -> None:
         bar.advance(steps)
         if self._by_batch:
             self._steps.memory.to_model()
-            for callback in self._by_batch:
-                callback.on_batch_end(self._model, self._step)
+            self._call(self._by_batch, "on_batch_end", self._step)
         self._step += steps
 
     def _numbers(self) -> dict[str, float]:
@@ -207,10 +223,10 @@ class _Loop:
         return numbers
 
     def _judge(self, x: Array, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
-        return judge(self._model, self._loss, self._inference(x, 256), encoded, metrics, encoded)
-
-    def _end_epoch(self, epoch: int, numbers: dict[str, float]) -> bool:
-        return any([bool(callback.on_epoch_end(self._model, epoch, numbers)) for callback in self._callbacks])
+        if self._guard.hit:
+            raise Interrupted
+        with self._guard.open():
+            return judge(self._model, self._loss, self._inference(x, 256), encoded, metrics, encoded)
 
 
 class _Bar(AbstractContextManager["_Bar"]):

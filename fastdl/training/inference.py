@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..graph import Graph
+from ..graph import Graph, Tensor
 from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import losses
-from .inputs import samples, targets
+from .inputs import positive, samples, targets
 from .step import batch_dtype
 
 Metric = str | Callable[[Array, Array], float]
@@ -42,8 +42,18 @@ class Inference:
                     training=False,
                     buffers=unflatten(buffer_structure, states) if states else None,
                 )
-                self._plans[spec] = Plan(graph, [x, *inputs], [y])
+                self._plans[spec] = Plan(graph, [x, *inputs], [self._checked(graph, y, spec.shape[0])])
         return self._plans[spec]
+
+    def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
+        name = type(self._model).__name__
+        if not isinstance(y, (Tensor, np.ndarray)):
+            raise TypeError(
+                f"{name} returned a {type(y).__name__}; fit and predict need a model that returns one array"
+            )
+        if tuple(y.shape[:1]) != (count,):
+            raise ValueError(f"{name} returned shape {tuple(y.shape)} for {count} samples; expected ({count}, ...)")
+        return graph.lift(y)
 
     def output_shape(self, x: Array) -> tuple[int, ...]:
         """Shape of the outputs for one sample like those of ``x``, with the batch in front."""
@@ -66,7 +76,7 @@ class Inference:
 def outputs_of(model: Any, X: Any, batch_size: int, caller: str) -> Array:
     """Checked samples through the model."""
     x = samples(caller, "X", X)
-    return Inference(model)(x, batch_size)
+    return Inference(model)(x, positive("batch_size", batch_size, caller))
 
 
 def labels(model: Any, outputs: Array) -> Array:
@@ -77,7 +87,7 @@ def labels(model: Any, outputs: Array) -> Array:
     if kind == "classes":
         numbers = np.argmax(outputs, axis=1)
     else:
-        numbers = (outputs.reshape(len(outputs)) > 0).astype(np.int64)
+        numbers = ((outputs[:, 0] if outputs.shape[1:] == (1,) else outputs) > 0).astype(np.int64)
     found: Array = np.asarray(model.classes)[numbers]
     return found
 
@@ -98,9 +108,11 @@ def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
 
 
 def probabilities(model: Any, outputs: Array) -> Array:
-    """Probability of each class, along axis 1."""
+    """Probability of each class, along axis 1; of several yes-or-no answers the probabilities of yes."""
     if losses.get(model.loss).kind == "classes":
         return np.asarray(F.softmax(outputs, axis=1))
+    if outputs.ndim > 1 and outputs.shape[1:] != (1,):
+        return np.asarray(F.sigmoid(outputs))
     second = F.sigmoid(outputs.reshape(len(outputs), 1))
     return np.concatenate([1 - second, second], axis=1)
 
@@ -115,8 +127,10 @@ def evaluate(
     x = samples("evaluate", "X", X)
     if len(x) == 0:
         raise ValueError("evaluate: X has no samples")
-    outputs = Inference(model)(x, batch_size)
-    return judge(model, losses.get(chosen), outputs, targets("evaluate", y, len(x)), metrics)
+    labelled = targets("evaluate", y, len(x))
+    known = losses.get(chosen)
+    wanted = check_metrics(metrics, known, "evaluate")
+    return judge(model, known, outputs_of(model, x, batch_size, "evaluate"), labelled, wanted)
 
 
 def judge(
@@ -124,7 +138,8 @@ def judge(
 ) -> dict[str, float]:
     """Loss and metrics of raw outputs. Classification always gets an accuracy, values R2 and RMSE."""
     if encoded is None:
-        encoded = losses.encode(y, loss, model.classes, outputs.shape, outputs.dtype)
+        classes = losses.find_classes(y, loss, outputs.shape) if model.classes is None else model.classes
+        encoded = losses.encode(y, loss, classes, outputs.shape, outputs.dtype)
     numbers = {"loss": float(loss(outputs, encoded))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
@@ -165,15 +180,15 @@ def r2(y: Array, predicted: Array) -> float:
 METRICS: dict[str, Callable[[Array, Array], float]] = {"accuracy": accuracy, "rmse": rmse, "mae": mae, "r2": r2}
 
 
-def check_metrics(metrics: Sequence[Metric], loss: losses.Loss) -> list[Metric]:
+def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "fit") -> list[Metric]:
     """The metrics, checked to be known and to fit the loss."""
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
     for metric in metrics:
         if isinstance(metric, str) and metric not in METRICS:
             raise ValueError(
-                f"fit: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)"
+                f"{caller}: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)"
             )
         if isinstance(metric, str) and (metric == "accuracy") == (loss.kind == "values"):
-            raise ValueError(f"fit: metric {metric!r} does not fit the loss {loss.name}")
+            raise ValueError(f"{caller}: metric {metric!r} does not fit the loss {loss.name}")
     return list(metrics)

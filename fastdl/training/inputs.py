@@ -35,16 +35,25 @@ def targets(caller: str, y: Any, count: int) -> Array:
         raise ValueError(f"{caller}: y has {got}, X has {count}; expected one target for each sample")
     if array.dtype.kind == "O":
         raise TypeError(f"{caller}: y holds Python objects; expected numbers or text: np.array(y, dtype=str) or float")
+    if array.dtype.kind not in "biufUS":
+        raise TypeError(f"{caller}: y has dtype {array.dtype}; expected numbers or text")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{caller}: y holds NaN or infinity; expected finite values")
     return array
 
 
-def positive(name: str, value: Any) -> int:
+def positive(name: str, value: Any, caller: str = "fit") -> int:
     """An integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"fit: {name} is {value!r}; expected an integer of at least 1")
+        raise ValueError(f"{caller}: {name} is {value!r}; expected an integer of at least 1")
     return int(value)
+
+
+def check_seed(seed: Any) -> int:
+    """An integer that fits the counters of a plan."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ValueError(f"fit: seed is {seed!r}; expected None or an integer from 0 to 2**63 - 1")
+    return int(seed)
 
 
 def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] | None, dtype: Any) -> Array | None:

@@ -1,20 +1,23 @@
 """Ctrl-C during training: finish the steps under way, keep the model, then raise KeyboardInterrupt.
 
 A signal is only seen by Python when a compiled call returns, so the loop keeps its calls short and asks here between
-them.
+them. Code that may take long and can be left at any place (validation, callbacks) runs ``open``.
 """
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
 
 class InterruptGuard:
-    """Inside ``with``, the first Ctrl-C only sets ``hit``. Outside the main thread signals never arrive: no effect."""
+    """Inside ``with``, Ctrl-C only sets ``hit``. Outside the main thread signals never arrive: no effect."""
 
     def __init__(self) -> None:
         self.hit = False
+        self._open = False
         self._previous: Any = None
         self._installed = False
 
@@ -28,9 +31,18 @@ class InterruptGuard:
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.hit:  # a second Ctrl-C does not wait
-            raise KeyboardInterrupt
         self.hit = True
+        if self._open:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Inside, Ctrl-C raises KeyboardInterrupt at once."""
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -70,7 +70,7 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[An
     """The labels in the order of the model's outputs, or None for values.
 
     Integers from 0 up to the number of outputs are class numbers as they stand, so that a class may be absent from
-    ``y``; other labels (text, other integers) are sorted.
+    ``y``; other labels (text, other integers) are sorted, and there must be one for each output.
     """
     if loss.kind == "values":
         return None
@@ -79,13 +79,16 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[An
         remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
         raise TypeError(f"fit: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
     count = 2 if loss.kind == "binary" else output_shape[1]
-    if y.dtype.kind in "iub" and y.size and 0 <= y.min() and y.max() < count:
+    if y.dtype.kind in "iu" and y.size and 0 <= y.min() and y.max() < count:
         return list(range(count))
-    found = np.unique(y).tolist()
-    if len(found) > count:
+    found = [False, True] if y.dtype.kind == "b" else np.unique(y).tolist()
+    if len(found) != count:
+        remedy = f"give its last layer {len(found)} outputs" if len(found) > 1 else "expected at least two"
+        if y.dtype.kind in "iu" and len(found) > count:
+            remedy += ', or use loss="mse" if they are values'
         raise ValueError(
             f"fit: y has {len(found)} classes, but the model has {output_shape[1] if len(output_shape) > 1 else 1} "
-            f"outputs, enough for {count}: give its last layer {len(found)} outputs"
+            f"outputs, made for {count}: {remedy}"
         )
     return list(found)
 
@@ -96,12 +99,17 @@ def encode(y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[
         y = _class_numbers(y, classes or [])
     if loss.kind == "classes":
         expected = (len(y), *output_shape[2:])
+        y = y.reshape(expected) if y.shape == (*expected, 1) else y
         if y.shape != expected:
             raise ValueError(f"fit: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...)")
         return np.ascontiguousarray(y, np.int64)
+    if y.dtype.kind not in "biuf":
+        raise TypeError(
+            f"fit: y holds text ({y.dtype}), but the loss takes numbers: convert it with y.astype(np.float32)"
+        )
     if loss.name is not None:
         expected = (len(y), *output_shape[1:])
-        if y.shape != expected and y.size != np.prod(expected):
+        if [n for n in y.shape[1:] if n != 1] != [n for n in expected[1:] if n != 1]:
             raise ValueError(f"fit: y has shape {y.shape}; the model's outputs make {expected}")
         y = y.reshape(expected)
     if loss.name is None and y.dtype.kind in "iub":

@@ -28,6 +28,10 @@ class Memory:
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
         self.dtype = np.dtype(model.dtype)
+        if any(a.dtype != self.dtype for a in self._live):
+            raise ValueError(
+                "fit: the model has float32 and float64 parameters; convert it with model.astype(np.float32)"
+            )
         flat = np.concatenate([a.ravel() for a in self._live]) if self._live else np.zeros(0, self.dtype)
         state, self.state_structure = flatten(optimizer.init(flat))
         self.state_count = len(state)
@@ -47,6 +51,11 @@ class Memory:
             self.arrays["weight"] = weight
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
+        ends = np.cumsum([a.size for a in self._live]).tolist()
+        self._kept = [  # views of the flat vector
+            self.arrays["flat"][end - a.size : end].reshape(a.shape) for end, a in zip(ends, self._live, strict=True)
+        ]
+        self._kept += [self.arrays[f"buffer {i}"] for i in range(len(self._live_buffers))]
 
     def split(self, flat: Any) -> list[Any]:
         """The parameters as pieces of the flat vector."""
@@ -59,10 +68,13 @@ class Memory:
 
     def to_model(self) -> None:
         """Copy the values into the model's own arrays."""
-        for array, piece in zip(self._live, self.split(self.arrays["flat"]), strict=True):
-            array[...] = piece
-        for i, array in enumerate(self._live_buffers):
-            array[...] = self.arrays[f"buffer {i}"]
+        for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
+            array[...] = kept
+
+    def from_model(self) -> None:
+        """Take over the values of the model's own arrays, which a callback may have changed."""
+        for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
+            kept[...] = array
 
 
 def batch_dtype(x: Array, model_dtype: Any) -> np.dtype[Any]:

@@ -19,8 +19,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(capsys):
-    """`command(*args)`: (exit code, standard output, standard error) of `fastdl args`."""
+def command(capsys, folder):
+    """`command(*args)`: (exit code, standard output, standard error) of `fastdl args`, run in the empty folder."""
 
     def call(*args):
         capsys.readouterr()

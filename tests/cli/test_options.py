@@ -32,6 +32,16 @@ def test_run_as_a_module(process):
     assert (run.returncode, out, err.count("\n")) == (2, "", 1)
 
 
+def test_names_that_the_terminal_cannot_show(process, folder):
+    (folder / "größe.csv").write_text("x,größe\n" + "".join(f"{i},{i}.5\n" for i in range(20)), encoding="utf-8")
+    with process(
+        "train", "größe.csv", "--target", "größe", "--model", "logistic", "--epochs", 1, PYTHONIOENCODING="ascii"
+    ) as run:
+        out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert out.startswith("gr\\xf6\\xdfe.csv: 20 rows")
+
+
 def test_a_reader_that_goes_away_is_no_error(process):
     with process("doctor") as run:
         run.stdout.close()

@@ -63,17 +63,19 @@ def test_images_as_rows_of_pixels(scores, images_npz, model):
     assert scores(images_npz, "--model", model, "--epochs", 20, "--lr", 0.01)["test"]["accuracy"] == 1
 
 
-def test_a_table_and_other_keys_from_an_npz_file(scores, folder):
+def test_a_table_and_other_keys_from_an_npz_file(scores, good, bad, folder):
     rng = np.random.default_rng(0)
     a = rng.standard_normal((80, 3)).astype(np.float32)
     np.savez(folder / "table.npz", a=a, b=a[:, 0] > 0)
     out = scores("table.npz", "--x", "a", "--y", "b", "--epochs", 60, "--lr", 0.02)
     assert out["test"]["accuracy"] >= 0.75
-    assert fd.load(FILE).classes == [0, 1]
+    assert "row,predicted_b,probability_0,probability_1\n" in good("predict", FILE, "table.npz", "--x", "a")
+    (folder / "table.csv").write_text("p,q,r\n1,2,3\n")
+    assert "without column names" in bad("predict", FILE, "table.csv")
 
 
 def test_a_bundled_data_set(scores, folder):
-    out = scores("digits", "--epochs", 3)
+    out = scores("digits", "--epochs", 6)
     assert out["test"]["accuracy"] > 0.85 and out["test"]["rows"] == 180
 
 

@@ -111,6 +111,15 @@ def test_predictions_in_a_file(good, bad, trained, folder, two_classes_csv):
     assert "no directory" in bad("predict", FILE, two_classes_csv, "--out", "nowhere/p.csv")
 
 
+def test_a_disk_that_fails_leaves_no_half_of_a_file(bad, trained, two_classes_csv, monkeypatch):
+    def full(file, table):
+        file.write("line,")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastdl.cli.predict._write", full)
+    assert "No space left on device" in bad("predict", FILE, two_classes_csv, "--out", "p.csv")
+
+
 def test_summary(good, trained):
     out = good("summary", FILE)
     for text in ("Dense", "parameters", "ill: classes 'no', 'yes'", "standardised", "seed 0", "lr 0.01", "30 epochs"):
@@ -137,7 +146,8 @@ def test_images_of_another_size(good, bad, images_npz):
     good("train", images_npz, "--epochs", 1)
     assert "trained on images of 1 x 8 x 8, but this is images of 1 x 28 x 28" in bad("predict", FILE, "mnist5k")
     assert "named columns" in bad("predict", FILE, "breast_cancer")
-    assert "--threshold is for models of two classes" in bad("predict", FILE, images_npz, "--threshold", "0.4")
+    for command in ("predict", "evaluate"):
+        assert "--threshold is for models of two classes" in bad(command, FILE, images_npz, "--threshold", "0.4")
 
 
 NEW = [
@@ -176,6 +186,7 @@ CHANGES = [
     ("task", "regression"),
     ("classes", ["no"]),
     ("classes", ["no", 1]),
+    ("classes", ["yes", "no"]),
     ("classes", ["no", "yes", "maybe"]),
     ("shape", [4]),
     ("shape", "5"),

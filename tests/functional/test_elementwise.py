@@ -173,7 +173,7 @@ def test_strided_read_only_and_unaligned_arrays():
         (
             lambda x: elementwise.exp_backward(x[:2], x),
             ValueError,
-            r"exp_backward: grad has shape \(2,\); expected \(3,\), the shape of the result of exp",
+            r"exp_backward: grad has shape \(2,\); expected \(3,\), the shape of the result",
         ),
         (
             lambda x: elementwise.add_backward(x[:, None], x, x),
@@ -183,7 +183,7 @@ def test_strided_read_only_and_unaligned_arrays():
         (
             lambda x: elementwise.add_backward(np.ones(3), x, x),
             TypeError,
-            r"add_backward: a has dtype float32 but grad has float64",
+            r"add_backward: grad has dtype float64; expected float32",
         ),
     ],
 )

@@ -294,7 +294,7 @@ def test_errors_name_the_remedy():
         losses.mse_loss(x, x, reduction="avg")
     with pytest.raises(TypeError, match="target has dtype float32 but prediction has float64"):
         losses.mse_loss(x, x.astype(np.float32))
-    with pytest.raises(ValueError, match=r"grad is \(4, 1\); expected \(\), the loss's shape"):
+    with pytest.raises(ValueError, match=r"grad has shape \(4, 1\); expected \(\), the shape of the loss"):
         losses.mse_loss_backward(x, x, x)
     with pytest.raises(TypeError, match="expected integer classes. Use mse_loss"):
         losses.cross_entropy(np.zeros((4, 3)), np.zeros(4))

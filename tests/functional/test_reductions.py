@@ -144,12 +144,12 @@ def test_views_and_read_only_arrays():
         (lambda x: reductions.mean(x.astype(np.int64)), TypeError, r"mean: x has dtype int64; .*astype"),
         (lambda x: reductions.max([1.0]), TypeError, r"max: x is a list; .*np.asarray"),
         (lambda x: reductions.argmax(x, (0, 1)), TypeError, "argmax: axis is"),
-        (lambda x: reductions.sum_backward(x, x, 0), ValueError, r"sum_backward: grad is \(2, 3\) float32; .*\(3,\)"),
-        (lambda x: reductions.sum_backward(np.zeros(3), x, 0), ValueError, "float64; expected .* float32"),
+        (lambda x: reductions.sum_backward(x, x, 0), ValueError, r"sum_backward: grad has shape \(2, 3\); .*\(3,\)"),
+        (lambda x: reductions.sum_backward(np.zeros(3), x, 0), TypeError, "dtype float64; expected float32"),
         (
             lambda x: reductions.min_backward(x[0], x, 0, output=x),
             ValueError,
-            r"min_backward: output is \(2, 3\)",
+            r"min_backward: output has shape \(2, 3\)",
         ),
     ],
 )

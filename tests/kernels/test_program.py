@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastdl._kernels import STATUS, Buffer, ProgramBuilder, address_of, arena, threads
-from fastdl._kernels.program import ARENA_BASE, CONSTANT_BASE
+from fastdl._kernels.program import _STATUS, ARENA_BASE, CONSTANT_BASE
 
 
 def external(n):
@@ -53,6 +53,30 @@ def test_a_bound_program_is_run_again_and_again(launch):
     bound = pushing(launch, [7]).bind([address_of(numbers)])
     bound.run(), bound.run(3)
     np.testing.assert_array_equal(numbers, [4, 7, 7, 7, 7, 0, 0, 0, 0])
+
+
+def test_the_address_of_an_array_is_where_its_first_element_lies():
+    x = np.arange(12.0).reshape(3, 4)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    for array in (x, x[1:, 2:], x[::-1], x.T, frozen, np.zeros(()), np.zeros((0, 3)), x.view(np.matrix), x > 3):
+        assert address_of(array) == array.__array_interface__["data"][0]
+
+
+def test_a_run_after_one_that_was_interrupted_or_failed(launch):
+    """The memory of a finished run serves the next one: what is left in its status word must not count."""
+    numbers = np.zeros(9, np.int64)
+    program = pushing(launch, [7])
+    program.run([address_of(numbers)])
+    (block,) = program._idle
+    block.slots[_STATUS] = 1  # as if Ctrl-C had come between a kernel's report and its reading
+    program.run([address_of(numbers)])
+    np.testing.assert_array_equal(numbers[:3], [2, 7, 7])
+    for wrong in ([], [address_of(numbers)] * 2):
+        with pytest.raises(ValueError, match="the program has 1 bases"):
+            program.run(wrong)
+    program.run([address_of(numbers)])
+    assert numbers[0] == 3 and len(program._idle) == 1
 
 
 def test_kinds_of_arguments(launch):

@@ -17,7 +17,8 @@ BROADCAST = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 ELEMENTWISE = ("negative", "exp", "abs", "relu", "tanh", "sigmoid")
 REDUCTIONS = ("sum", "mean", "max", "min")
-WITHOUT_GRADIENT = ("argmax", *COMPARISONS, "sgd_update", "adam_update")
+KINKED = ("maximum", "minimum", "max", "min", "max_pool2d")  # too many kinks for finite differences
+WITHOUT_GRADIENT = ("argmax", "astype", *COMPARISONS, "sgd_update", "adam_update")
 
 
 def large_cases(dtype):
@@ -41,6 +42,7 @@ def large_cases(dtype):
         **{name: [((x(70, 90, 33), axis), {}) for axis in (None, 0, 1, 2, (0, 2))] for name in REDUCTIONS},
         "argmax": [((x(70, 90, 33), axis), {}) for axis in (None, 0, 1, 2)],
         "power": [((positive(300, 257), x(257)), {})],
+        "astype": [((wide, np.dtype("float64")), {}), ((wide, np.dtype("int64")), {})],
         "where": [((wide > 0, wide, x(257)), {})],
         "matmul": [((x(131, 70), x(70, 97)), {}), ((x(3, 40, 300), x(3, 300, 50)), {}), ((x(700, 300), x(300)), {})],
         "dense": [((x(150, 200), x(64, 200), x(64)), {"activation": "tanh"}), ((x(33, 17), x(5, 17)), {})],
@@ -103,7 +105,7 @@ def test_right_and_the_same_with_two_threads(name, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_GRADIENT])
 def test_the_gradient_too(name, dtype):
-    for args, options in large_cases(dtype)[name]:
+    for i, (args, options) in enumerate(large_cases(dtype)[name]):
         grad = np.random.default_rng(2).standard_normal(getattr(F, name)(*args, **options).shape).astype(dtype)
         with fd.threads(1):
             alone = getattr(F, f"{name}_backward")(grad, *args, **options)
@@ -111,5 +113,9 @@ def test_the_gradient_too(name, dtype):
             together = getattr(F, f"{name}_backward")(grad, *args, **options)
         for a, b in zip(arrays_in([alone]), arrays_in([together]), strict=True):
             np.testing.assert_array_equal(a, b)
-        if dtype == "float64":
+        if dtype == "float64" and name not in KINKED:
             testing.check_grad(lambda *a, o=options: getattr(F, name)(*a, **o), *args)
+        elif dtype == "float64" and i == 0:  # the reference takes seconds
+            expected = getattr(reference, f"{name}_backward")(grad, *args, **options)
+            for a, b in zip(arrays_in([alone]), arrays_in([expected]), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

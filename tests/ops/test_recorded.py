@@ -10,7 +10,7 @@ from fastdl import functional as F
 from fastdl import ops, reference
 from fastdl._kernels import program
 from fastdl.testing import _verify
-from fastdl.testing._cases import arrays_in, map_arrays
+from fastdl.testing._cases import arrays_in
 from fastdl.tree import flatten, unflatten
 
 NAMES = [name for op in ops.OPS for name in (op, f"{op}_backward") if hasattr(reference, name)]

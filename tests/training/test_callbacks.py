@@ -102,3 +102,32 @@ def test_an_error_in_a_callback_keeps_the_model():
     with pytest.raises(RuntimeError, match="mine"):
         net.fit(*data(), epochs=2, callbacks=fail)
     assert not np.array_equal(before, net[0].weight)
+
+
+def test_training_goes_on_from_what_callbacks_leave_in_the_model():
+    class Change(Callback):
+        def __init__(self, event):
+            self.seen = []
+            setattr(self, event, self.change)
+
+        def change(self, model, *_):
+            self.seen.append(model[0].weight.copy())
+            model[0].weight[...] = 0
+            return False
+
+    class Batches(Change):
+        def on_batch_end(self, model, step):
+            self.change(model)
+
+    still = {"optimizer": optim.SGD(0.0), "epochs": 3, "batch_size": 40, "seed": 0}
+    for callback, calls in ((Change("on_epoch_end"), 3), (Change("on_train_begin"), 1), (Batches("change_"), 6)):
+        net = model()
+        net.fit(*data(), callbacks=callback, **still)
+        assert len(callback.seen) == calls
+        assert callback.seen[0].any() and not any(weight.any() for weight in callback.seen[1:])
+        assert not net[0].weight.any()
+
+
+def test_a_class_in_place_of_a_callback_is_named():
+    with pytest.raises(TypeError, match=r"the class EarlyStopping; write EarlyStopping\(...\)"):
+        model().fit(*data(), callbacks=[EarlyStopping])

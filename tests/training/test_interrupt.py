@@ -123,3 +123,52 @@ def test_eight_threads_train_at_once():
     for worker in workers:
         worker.join()
     assert all(np.array_equal(alone, result) for result in results)
+
+
+def press_after(seconds):
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+def stopped_after(net, *arguments, **options):
+    """Seconds from Ctrl-C, pressed after 0.5 s, until fit ends."""
+    press_after(0.5)
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt, match="training stopped"):
+        net.fit(*arguments, **options)
+    assert net.history.stopped == "interrupted"
+    return time.perf_counter() - start - 0.5
+
+
+def test_interrupt_during_validation():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((100_000, 64)).astype(np.float32), np.zeros(100_000, int)
+    net = nn.Sequential(nn.Dense(64, 512), nn.ReLU(), nn.Dense(512, 512), nn.ReLU(), nn.Dense(512, 1))
+    net.fit(x[:64], y[:64], epochs=1, validation_data=(x[:300], y[:300]))
+    seconds = [
+        stopped_after(net, x[:64], y[:64], epochs=100, validation_data=(np.tile(x, (8, 1)), np.tile(y, 8)))
+        for _ in range(2)
+    ]
+    assert min(seconds) < 0.2
+
+
+def test_interrupt_of_a_slow_callback():
+    net = nn.Sequential(nn.Dense(2, 1))
+    seconds = stopped_after(
+        net, np.zeros((8, 2), np.float32), np.arange(8) % 2, epochs=2, callbacks=lambda *_: time.sleep(5)
+    )
+    assert seconds < 2 and net.history.epochs == 1
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_interrupt_in_the_callback_that_ends_training_is_not_lost(raises):
+    def press(model, epoch, numbers):
+        if raises:
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    net = nn.Sequential(nn.Dense(2, 1))
+    before = net[0].weight.copy()
+    with pytest.raises(KeyboardInterrupt, match="stopped after 1 epochs"):
+        net.fit(np.ones((8, 2), np.float32), np.arange(8) % 2, epochs=2, callbacks=press)
+    assert net.history.stopped == "interrupted" and not np.array_equal(before, net[0].weight)
