@@ -229,7 +229,9 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
 def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
     """The Hessian of f at x times v, without forming the Hessian: the gradient of <grad f(x), v>.
 
-    ``x`` and ``v`` are arrays, or nested structures of one kind. Costs about twice a gradient.
+    ``x`` and ``v`` are arrays, or nested structures of one kind. Costs about twice a gradient,
+    and is recorded anew at each call: for many products with one function use ``fd.compile(lambda x, v: fd.hvp(f, x,
+    v))``.
     Source: Pearlmutter, Fast exact multiplication by the Hessian (1994).
 
     >>> import numpy as np, fastdl as fd

@@ -220,18 +220,20 @@ class _Block(NamedTuple):
 class Run:
     """A program bound to memory; used by one thread at a time. Its arena goes back to the pool with it."""
 
-    __slots__ = ("_arena", "_block", "_program")
+    __slots__ = ("_arena", "_block", "_program", "threads")
 
     def __init__(self, program: Program, bases: Sequence[int]) -> None:
         self._program = program
         self._arena = arena.take(program.arena_bytes) if program.arena_bytes else None
         self._block = program._new_block()
         program._set_bases(self._block, self._arena, bases)
+        self.threads: int = self._block.slots[_THREADS]  # how many are worth their while
 
-    def run(self, steps: int = 1) -> None:
-        """Run ``steps`` steps. Raises what a kernel reported; the steps after that one were not run."""
-        if threads.forked():  # this run may have been bound before the fork
-            self._block.slots[_THREADS] = 1
+    def run(self, steps: int = 1, *, alone: bool = False) -> None:
+        """Run ``steps`` steps, on the calling thread ``alone`` or on all. Raises what a kernel reported; the steps
+        after that one were not run."""
+        # A run that was bound before a fork must not use the threads of the parent.
+        self._block.slots[_THREADS] = 1 if alone or threads.forked() else self.threads
         self._program._drive(self._block, steps)
 
     def __del__(self) -> None:

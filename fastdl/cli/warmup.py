@@ -80,14 +80,14 @@ def _differentiate_backward(op: Op, grad: Any, args: list[Any], options: dict[st
     """The gradients of the gradients, which have kernels of their own."""
     floats = [i for i, value in enumerate(args) if isinstance(value, np.ndarray) and value.dtype == grad.dtype]
 
-    def backward(*arrays: Any) -> list[Any]:
+    def backward(grad: Any, *arrays: Any) -> list[Any]:
         assert op.backward is not None
         given = list(args)
         for i, array in zip(floats, arrays, strict=True):
             given[i] = array
         return [gradient for gradient in op.backward(grad, *given, **options) if gradient is not None]
 
-    results, pullback = vjp(backward, *(args[i] for i in floats))
+    results, pullback = vjp(backward, grad, *(args[i] for i in floats))
     pullback([np.ones_like(result) for result in results])
 
 

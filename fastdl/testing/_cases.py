@@ -30,9 +30,9 @@ def find_op(name: str) -> Op:
 
 
 def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[list[Any], dict[str, Any]]:
-    """Random valid arguments and options of an op or of its backward: what ``verify`` uses.
+    """Random valid arguments and options of an op or of its backward, as ``verify`` uses them.
 
-    Equivalent to nothing in NumPy; the same seed gives the same arguments.
+    The same seed gives the same arguments. A backward's begin with the gradient of the result.
 
     >>> from fastdl import testing
     >>> (x, shape), options = testing.draw("reshape", seed=3)
@@ -184,7 +184,8 @@ def _nested(x: Array) -> str:
         return f"[{', '.join(_nested(part) for part in x)}]"
     if x.dtype.kind != "f":
         return str(x)
-    if x == 0:
-        return "-0.0" if np.signbit(x) else "0"
-    text = np.format_float_positional(x[()], trim="-") if 1e-4 < abs(x) < 1e6 else str(x)
-    return text if np.isfinite(x) else f"{'-' if x < 0 else ''}np.{str(abs(x))}"
+    if np.isfinite(x):
+        return (
+            str(x).removesuffix(".0") if x else str(x)
+        )  # the shortest digits that give x again; "-0" would lose a sign
+    return f"{'-' if x < 0 else ''}np.{abs(x)}"

@@ -19,9 +19,8 @@ from .history import History
 from .inference import Inference, Metric, check_metrics, judge
 from .inputs import check_seed, positive, samples, targets, weights
 from .interrupt import InterruptGuard
+from .pace import Pace
 from .step import Memory, plan_step
-
-CHUNK_SECONDS = 0.05
 
 
 class Interrupted(Exception):  # noqa: N818 - it is not an error
@@ -40,22 +39,22 @@ class _Steps:
             plan_step(model, memory, loss, optimizer, size) for size in (batch, rest) if size <= self.count and size
         ]
         self._runs: list[Run] = [plan.bind(arrays) for plan in self._plans]
-        self._seconds_per_step = CHUNK_SECONDS  # the first chunk is one step: nothing is known yet
+        self._pace = Pace(self._runs[0].threads)
 
     def epoch(self, guard: InterruptGuard, after: Any, one_by_one: bool) -> None:
         """All batches of one epoch; ``after(steps)`` is called when steps are done."""
         waiting = self.full
         while waiting:
-            steps = 1 if one_by_one else min(waiting, max(1, int(CHUNK_SECONDS / self._seconds_per_step)))
+            alone, steps = self._pace.next(1 if one_by_one else waiting)
             start = time.perf_counter()
-            self._runs[0].run(steps)
-            self._seconds_per_step = max(1e-8, (time.perf_counter() - start) / steps)
+            self._runs[0].run(steps, alone=alone)
+            self._pace.took(alone, steps, time.perf_counter() - start)
             waiting -= steps
             after(steps)
             if guard.hit:
                 raise Interrupted
         if self.count % self.batch:
-            self._runs[-1].run()
+            self._runs[-1].run(alone=self._pace.alone)
             after(1)
 
 

@@ -60,12 +60,12 @@ def test_the_unrelated_downloader(fault, monkeypatch):
 @pytest.mark.parametrize("version", ["0.61.2", "0.69.0", "1.0"])
 def test_a_numba_that_is_not_supported(fault, monkeypatch, version):
     pretend(monkeypatch, fastdl=None, numba=version)
-    assert f"numba: {version}" in fault() and "pip install 'numba>=0.62,<0.69'" in fault()
+    assert f"numba: {version}" in fault() and "pip install 'numba>=" in fault()
 
 
 def test_a_package_that_is_missing(fault, monkeypatch):
     pretend(monkeypatch, fastdl=None, scipy=None)
-    assert fault() == "scipy: not installed / pip install 'scipy>=1.11'"
+    assert fault().startswith("scipy: not installed / pip install 'scipy>=")
 
 
 def test_the_layer_workqueue(fault, monkeypatch):

@@ -111,3 +111,10 @@ def test_fuzz(name, cases):
     for seed in range(cases):
         case = _verify.make_case(name, ("float32", "float64")[seed % 2], 20250101, seed)
         assert_right(getattr(F, name), case)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "conv2d_backward"])  # 0 in a stride's gap times inf
+@given(seed=SEEDS, dtype=DTYPES)
+def test_nan_and_infinity_come_through(name, seed, dtype):
+    case = _verify.make_case(name, dtype, seed // 1000, seed % 1000)
+    assert_right(getattr(F, name), _verify.with_non_finite(case, seed % 97))
