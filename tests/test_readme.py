@@ -36,7 +36,7 @@ def test_code_runs_and_prints_what_it_says(blocks, capsys):
             assert len(ours) == len(shown) and ours == pytest.approx(shown, abs=0.03)
             assert _words(out) == _words(blocks[position + 1][1])
         printed += bool(out)
-    assert printed == said == 2
+    assert (printed, said) == (3, 2)
     assert namespace["scores"]["accuracy"] > 0.96
 
 

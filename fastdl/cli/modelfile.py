@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from ..training.inference import Inference
 from .errors import CommandError
 from .preparation import Preparation
 
-KEY = "fastdl_train"  # in the file's ``extra``
+KEY = saving.COMMANDS_KEY  # in the file's ``extra``
 BATCH = 256
 
 
 def load(path: str) -> Any:
     """The network of a file; its ``extra`` may hold anything."""
     try:
-        return saving.load(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", saving.PreparationWarning)  # the commands prepare the data themselves
+            return saving.load(path)
     except saving.ModelFileError as error:
         raise CommandError(str(error)) from None
 

@@ -6,8 +6,8 @@ the caller adds. Loading executes nothing that a file says: it may only name lay
 options. ``architecture.py`` describes models and builds them again, ``write.py`` and ``read.py`` are the two ways.
 """
 
-from .errors import ModelFileError
-from .read import load
+from .errors import ModelFileError, PreparationWarning
+from .read import COMMANDS_KEY, load
 from .write import save
 
-__all__ = ["ModelFileError", "load", "save"]
+__all__ = ["COMMANDS_KEY", "ModelFileError", "PreparationWarning", "load", "save"]

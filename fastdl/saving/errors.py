@@ -18,6 +18,10 @@ class ModelFileError(ValueError):
         return f"{name if name.isprintable() and name else repr(name)}: {' '.join(self.reason.split())}"
 
 
+class PreparationWarning(UserWarning):
+    """A file of the command ``fastdl train`` was loaded without the preparation of the data that it also holds."""
+
+
 def clipped(value: Any) -> str:
     """Something that came from a file, quoted and short enough for a message."""
     text = repr(value)

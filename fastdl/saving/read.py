@@ -6,6 +6,7 @@ arrays are found in the header with the right shape and dtype, they are read.
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,9 +19,10 @@ from ..nn import Module
 from ..nn._named import Slot, match
 from ..ops import Array
 from .architecture import ArchitectureError, build
-from .errors import ModelFileError, Path, check_path, clipped
+from .errors import ModelFileError, Path, PreparationWarning, check_path, clipped
 from .write import FORMAT
 
+COMMANDS_KEY = "fastdl_train"  # under which the command keeps the preparation of the data, in ``extra``
 _DTYPES = {
     "BOOL": np.bool_,
     "F16": np.float16,
@@ -44,7 +46,8 @@ def load(path: Path, model: Module | None = None) -> Module:
     elsewhere that hold arrays only (PyTorch's names and shapes are ours). It stays as it was if anything does not fit.
 
     Raises ModelFileError, which names the file and the reason, for files that are missing, truncated or of another
-    kind, and for content that makes no model. Nothing that a file says is executed.
+    kind, and for content that makes no model. Nothing that a file says is executed. Warns (PreparationWarning) of a
+    file that the command ``fastdl train`` wrote, because the preparation of the data in it is not applied.
     """
     check_path("load", path)
     if model is not None and not isinstance(model, Module):
@@ -66,6 +69,13 @@ def load(path: Path, model: Module | None = None) -> Module:
     for name, value in about.items():
         if name in ("loss", "classes", "input_shape", "extra"):
             setattr(model, name, value)
+    if isinstance(model.extra, dict) and COMMANDS_KEY in model.extra:
+        warnings.warn(
+            f"{os.fsdecode(path)} was written by `fastdl train`: the network expects data prepared as it was there "
+            "(standardised, encoded), which fd.load does not do; use `fastdl predict` and `fastdl evaluate`",
+            PreparationWarning,
+            stacklevel=2,
+        )
     return model
 
 

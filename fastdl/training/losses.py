@@ -110,7 +110,8 @@ def encode(y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[
     if loss.name is not None:
         expected = (len(y), *output_shape[1:])
         if [n for n in y.shape[1:] if n != 1] != [n for n in expected[1:] if n != 1]:
-            raise ValueError(f"fit: y has shape {y.shape}; the model's outputs make {expected}")
+            hint = "; for classes give integer labels: y.astype(np.int64)" if y.ndim == 1 else ""
+            raise ValueError(f"fit: y has shape {y.shape}; the model's outputs make {expected}{hint}")
         y = y.reshape(expected)
     if loss.name is None and y.dtype.kind in "iub":
         return np.ascontiguousarray(y, np.int64)

@@ -9,6 +9,10 @@ import safetensors.numpy
 import fastdl as fd
 from fastdl.cli import modelfile
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::fastdl.saving.PreparationWarning"
+)  # what the file holds is looked at here
+
 FILE = "fastdl-model.safetensors"
 
 
