@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from . import datasets, functional, init, nn, optim, reference, testing, training
     from .graph import RecordingError
     from .init import seed
+    from .minimization import minimize
     from .saving import ModelFileError, load, save
     from .transforms import compile, grad, hvp, value_and_grad, vjp
 
 _MODULES = ("datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
 _HOMES = {
     "RecordingError": "graph",
+    "minimize": "minimization",
     "seed": "init",
     "ModelFileError": "saving",
     "load": "saving",
@@ -65,6 +67,7 @@ __all__ = [
     "hvp",
     "init",
     "load",
+    "minimize",
     "nn",
     "optim",
     "reference",

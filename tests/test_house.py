@@ -26,7 +26,7 @@ FLOORS = [
     {"ops"},
     {"functional"},
     {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
-    {"init", "optim"},
+    {"init", "optim", "minimization"},
     {"training"},
     {"nn"},
     {"saving"},
@@ -40,6 +40,7 @@ THIRD_PARTIES = {
     "_kernels": NUMPY | {"numba", "llvmlite"},
     "numba_extension": NUMPY | {"numba", "llvmlite"},
     "cli": NUMPY | {"tqdm"},
+    "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},
     "saving": NUMPY | {"safetensors"},
 }

@@ -1,4 +1,4 @@
-"""Optimiser steps on one parameter array, equal to PyTorch's rules. Cells of 4096 elements.
+"""Optimiser steps on one parameter array, equal to PyTorch's rules, and learning rates that change. Cells of 4096.
 
 The step counter and the learning rate are read from memory, so that they may change inside a running plan; what
 follows from them alone is computed once a call, in float64. Parameters and state are updated where they stand: a result
@@ -8,7 +8,7 @@ may be equal to it would not be vectorised. Letters: p parameters, g gradient, v
 
 import numpy as np
 
-from .block import address, doubles, from_bits, integer, integers, number, pointer, real
+from .block import address, doubles, from_bits, integer, integers, number, pointer, real, shift, stack
 from .compiler import inline
 
 
@@ -26,6 +26,12 @@ def _moved(args, result, source, first, last):  # type: ignore[no-untyped-def]
 def _double(args, k):  # type: ignore[no-untyped-def]
     """Slot ``k``, a real, in float64 whatever the kernel's type."""
     return from_bits(0.0, integer(args, k))
+
+
+@inline
+def _copy(to, x, n):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        to[i] = x[i]
 
 
 def sgd(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -81,3 +87,84 @@ def adam(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         m[i] = old1 * m[i] + new1 * gradient
         v[i] = old2 * v[i] + new2 * gradient * gradient
         p[i] = kept * p[i] - size * m[i] / (np.sqrt(v[i]) / root + eps)
+
+
+def rmsprop(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """s = alpha s + (1 - alpha) g^2; d = g / (sqrt(s - m^2) + eps), m the centre; v = momentum v + d; p -= rate v.
+
+    Slots: p, p before, g, n, rate, decay, s, s before, alpha, 1 - alpha, eps, momentum, centred, m, m before, with
+    momentum, v, v before. Rounding may make s - m^2 less than 0, which counts as 0.
+    """
+    first, last = lo * 4096, min(integer(args, 3), hi * 4096)
+    p, g, s = _moved(args, 0, 1, first, last), pointer(args, 2), _moved(args, 6, 7, first, last)
+    rate, decay, zero = number(args, doubles(args, 4)[0]), real(args, 5), number(args, 0)
+    old, new, eps, momentum = real(args, 8), real(args, 9), real(args, 10), real(args, 11)
+    centred, moving = integer(args, 12), integer(args, 15)
+    m, v = _moved(args, 13, 14, first, last), _moved(args, 16, 17, first, last)
+    for i in range(first, last):
+        gradient = g[i] + decay * p[i]
+        s[i] = old * s[i] + new * gradient * gradient
+    if centred:
+        for i in range(first, last):
+            m[i] = old * m[i] + new * (g[i] + decay * p[i])
+    spread, step = stack(args, 256), stack(args, 256)
+    for start in range(first, last, 256):
+        size = min(256, last - start)
+        q, r = shift(p, start), shift(g, start)
+        _copy(spread, shift(s, start), size)
+        if centred:
+            centre = shift(m, start)
+            for i in range(size):
+                left = spread[i] - centre[i] * centre[i]
+                spread[i] = zero if left < 0 else left
+        for i in range(size):
+            step[i] = (r[i] + decay * q[i]) / (np.sqrt(spread[i]) + eps)
+        if moving:
+            speed = shift(v, start)
+            for i in range(size):
+                step[i] = momentum * speed[i] + step[i]
+            _copy(speed, step, size)
+        for i in range(size):
+            q[i] -= rate * step[i]
+
+
+def adagrad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """g += decay p; s += g^2; p -= rate / (1 + step slowing) g / (sqrt(s) + eps).
+
+    Slots: p, p before, g, n, rate, decay, s, s before, step, slowing, eps.
+    """
+    first, last = lo * 4096, min(integer(args, 3), hi * 4096)
+    p, g, s = _moved(args, 0, 1, first, last), pointer(args, 2), _moved(args, 6, 7, first, last)
+    rate = number(args, doubles(args, 4)[0] / (1 + np.float64(integers(args, 8)[0]) * _double(args, 9)))
+    decay, eps = real(args, 5), real(args, 10)
+    for i in range(first, last):
+        gradient = g[i] + decay * p[i]
+        s[i] += gradient * gradient
+        p[i] -= rate * gradient / (np.sqrt(s[i]) + eps)
+
+
+def schedule(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """The learning rate at a step: that of the last piece which has begun. Slots: rate, step, pieces, count.
+
+    A piece is start, length, a, b, kind; with u = (step - start) / length the rate is, for kind 0, a + (b - a) u and
+    b from u = 1 on; for kind 1 the same with (1 - cos(pi u)) / 2 for u; for kind 2 a b^floor(u).
+    """
+    rate, t, pieces, count = doubles(args, 0), integers(args, 1)[0], doubles(args, 2), integer(args, 3)
+    low, high = 0, count - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if pieces[5 * middle] <= t:
+            low = middle
+        else:
+            high = middle - 1
+    piece = shift(pieces, 5 * low)
+    a, b, kind = piece[2], piece[3], piece[4]
+    u = (t - piece[0]) / piece[1]
+    if kind == 2:
+        rate[0] = a * b ** np.floor(u)
+    elif u >= 1:
+        rate[0] = b
+    elif kind == 1:
+        rate[0] = b + (a - b) * (1 + np.cos(np.pi * u)) / 2
+    else:
+        rate[0] = a + (b - a) * u

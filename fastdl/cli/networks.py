@@ -36,7 +36,7 @@ class Settings:
 
 
 _LAYERS = {"mlp": (64, 32), "cnn": (128,), "logistic": ()}
-_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
+_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.05}
 _EPOCHS_OF_TABLES, _BATCH_OF_TABLES, _PATIENCE_OF_TABLES = 200, 32, 20
 # On the validation parts of mnist5k (mean of seeds 0-4) windows of 5 x 5, dropout 0.5 and batches of 64 reach 98.1 %,
 # 3 x 3 97.6 %, 5 x 5 in batches of 32 97.9 %; half as many channels again, or twice as many hidden units, gain nothing.

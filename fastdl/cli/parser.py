@@ -10,7 +10,7 @@ from .errors import CommandError
 
 MODELS = ("logistic", "mlp", "cnn")
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
-OPTIMIZERS = ("sgd", "adam", "adamw")
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 DEFAULT_FILE = "fastdl-model.safetensors"
 
 _DATA = "a bundled data set (mnist5k, digits, breast_cancer), a .csv file or an .npz file"

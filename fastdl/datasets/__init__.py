@@ -1,7 +1,7 @@
-"""Data: bundled sets, splitting, and reading CSV and .npz files.
+"""Data: bundled sets, toy data, splitting, and reading CSV and .npz files.
 
-`bundled.py` loads what comes with the package, `split.py` divides rows, `tables.py` reads CSV files
-(`csvfile.py` their text) and `encoder.py` makes matrices of them, `arrays.py` reads .npz files, `tasks.py`
+`bundled.py` loads what comes with the package, `toys.py` makes toy data, `split.py` divides rows, `tables.py` reads
+CSV files (`csvfile.py` their text) and `encoder.py` makes matrices of them, `arrays.py` reads .npz files, `tasks.py`
 tells classes from numbers, `errors.py` has the one exception. Imports NumPy and the standard library only.
 """
 
@@ -19,6 +19,7 @@ from fastdl.datasets.errors import DataError
 from fastdl.datasets.split import split_indices, train_test_split
 from fastdl.datasets.tables import Table, read_csv
 from fastdl.datasets.tasks import class_labels, infer_task
+from fastdl.datasets.toys import circles, gaussians, linear, moons, plane, spiral, waves, xor
 
 __all__ = [
     "BUNDLED",
@@ -28,12 +29,20 @@ __all__ = [
     "brain_slices",
     "breast_cancer",
     "breast_cancer_features",
+    "circles",
     "class_labels",
     "digits",
+    "gaussians",
     "infer_task",
+    "linear",
     "mnist5k",
+    "moons",
+    "plane",
     "read_csv",
     "read_npz",
+    "spiral",
     "split_indices",
     "train_test_split",
+    "waves",
+    "xor",
 ]

@@ -17,6 +17,10 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .adaptive import (
+    adagrad_update,
+    rmsprop_update,
+)
 from .comparisons import (
     astype,
     astype_backward,
@@ -120,6 +124,7 @@ from .updates import (
 __all__ = [
     "abs",
     "abs_backward",
+    "adagrad_update",
     "adam_update",
     "add",
     "add_backward",
@@ -182,6 +187,7 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rmsprop_update",
     "sgd_update",
     "sigmoid",
     "sigmoid_backward",

@@ -5,27 +5,16 @@ changed in place, but a plan may put the new values where the old ones were. Ste
 () or numbers; as arrays they may change while a plan runs. No gradient flows through an update.
 """
 
-import math
 from typing import Any
 
-import numpy as np
-
-from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, op
-from ._door import array, floats, indices
 from ._draw import updates as draw
-from ._lowering import cells
-
-_FLOAT64 = np.dtype(np.float64)
-
-
-def _launch(lowering: Lowering, name: str, p: Operand, arguments: list[Any], cost: float) -> None:
-    lowering.launch(Kernel("updates", name), p.dtype, arguments, cells=cells(p.size), work=cost * p.size)
+from ._updating import launch, learning_rate, of_one_shape, option, step_count
 
 
 def _lower_sgd(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], weight_decay: float) -> None:
     (p, g, lr), (new,) = inputs, outputs
-    _launch(lowering, "sgd", p, [new, p, g, p.size, lr, weight_decay], 0.2)
+    launch(lowering, "sgd", p, [new, p, g, p.size, lr, weight_decay], 0.2)
 
 
 def _lower_sgd_momentum(
@@ -38,7 +27,7 @@ def _lower_sgd_momentum(
 ) -> None:
     (p, g, velocity, step, lr), (new, new_velocity) = inputs, outputs
     parameters = [new, p, g, p.size, lr, weight_decay]
-    _launch(lowering, "sgd_momentum", p, [*parameters, new_velocity, velocity, step, momentum, int(nesterov)], 0.3)
+    launch(lowering, "sgd_momentum", p, [*parameters, new_velocity, velocity, step, momentum, int(nesterov)], 0.3)
 
 
 def _lower_adam(
@@ -53,7 +42,7 @@ def _lower_adam(
     (p, g, m, v, step, lr), (new, new_m, new_v) = inputs, outputs
     parameters = [new, p, g, p.size, lr, weight_decay]
     rates = [*betas, *(1 - beta for beta in betas)]
-    _launch(lowering, "adam", p, [*parameters, new_m, m, new_v, v, step, *rates, eps, int(decoupled)], 0.5)
+    launch(lowering, "adam", p, [*parameters, new_m, m, new_v, v, step, *rates, eps, int(decoupled)], 0.5)
 
 
 def _infer_sgd(p: Spec, g: Spec, lr: Spec, **attrs: Any) -> tuple[Spec]:
@@ -71,45 +60,6 @@ def _infer_adam(p: Spec, g: Spec, m: Spec, v: Spec, step: Spec, lr: Spec, **attr
 _sgd = Primitive("sgd_update", _infer_sgd, _lower_sgd, in_place=((0, 0),))
 _sgd_momentum = Primitive("sgd_momentum_update", _infer_sgd_momentum, _lower_sgd_momentum, in_place=((0, 0), (1, 2)))
 _adam = Primitive("adam_update", _infer_adam, _lower_adam, in_place=((0, 0), (1, 2), (2, 3)))
-
-
-def _of_one_shape(name: str, **arrays: Any) -> list[Any]:
-    """The parameters and their state."""
-    values = floats(name, optional=("velocity",), **arrays)
-    for what, x in zip(arrays, values, strict=True):
-        if x is not None and x.shape != values[0].shape:
-            raise ValueError(f"{name}: {what} is {tuple(x.shape)}, p is {tuple(values[0].shape)}; they must agree")
-    return values
-
-
-def _step(name: str, step: Any) -> Any:
-    step = indices(name, "step", step)
-    if tuple(step.shape) != ():
-        raise ValueError(f"{name}: step is {tuple(step.shape)}; expected an integer or an int64 array of shape ()")
-    return step
-
-
-def _learning_rate(name: str, lr: Any) -> Any:
-    """lr in float64, so that a schedule keeps its precision whatever the parameters' dtype."""
-    if isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool):
-        return np.asarray(lr, _FLOAT64)
-    lr = array(name, "lr", lr)
-    if lr.dtype != _FLOAT64 or tuple(lr.shape) != ():
-        raise TypeError(
-            f"{name}: lr has dtype {lr.dtype} and shape {tuple(lr.shape)}; expected a number or a float64 array of "
-            "shape (): np.asarray(0.01)"
-        )
-    return lr
-
-
-def _option(name: str, what: str, value: Any, below: float = math.inf) -> float:
-    """A number from 0 up."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: {what} is {value!r}; expected a number")
-    if not 0 <= value < below:
-        limit = "" if below == math.inf else f" and below {below:g}"
-        raise ValueError(f"{name}: {what} is {value!r}; expected at least 0{limit}")
-    return float(value)
 
 
 @op(draw=draw.sgd_update)
@@ -141,9 +91,9 @@ def sgd_update(
     (array([0.42]), array([3.8]))
     """
     name = "sgd_update"
-    p, g, velocity = _of_one_shape(name, p=p, g=g, velocity=velocity)
-    step, lr = _step(name, step), _learning_rate(name, lr)
-    momentum, decay = _option(name, "momentum", momentum), _option(name, "weight_decay", weight_decay)
+    p, g, velocity = of_one_shape(name, p=p, g=g, velocity=velocity)
+    step, lr = step_count(name, step), learning_rate(name, lr)
+    momentum, decay = option(name, "momentum", momentum), option(name, "weight_decay", weight_decay)
     if momentum == 0:
         if nesterov:
             raise ValueError(f"{name}: nesterov needs momentum > 0, momentum is 0; pass momentum=0.9 for example")
@@ -189,18 +139,18 @@ def adam_update(
     array([0.9, 1.1])
     """
     name = "adam_update"
-    p, g, m, v = _of_one_shape(name, p=p, g=g, m=m, v=v)
-    betas = _option(name, "beta1", beta1, 1), _option(name, "beta2", beta2, 1)
+    p, g, m, v = of_one_shape(name, p=p, g=g, m=m, v=v)
+    betas = option(name, "beta1", beta1, 1), option(name, "beta2", beta2, 1)
     new, new_m, new_v = _adam(
         p,
         g,
         m,
         v,
-        _step(name, step),
-        _learning_rate(name, lr),
+        step_count(name, step),
+        learning_rate(name, lr),
         betas=betas,
-        eps=_option(name, "eps", eps),
-        weight_decay=_option(name, "weight_decay", weight_decay),
+        eps=option(name, "eps", eps),
+        weight_decay=option(name, "weight_decay", weight_decay),
         decoupled=bool(decoupled),
     )
     return new, new_m, new_v

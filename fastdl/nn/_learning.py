@@ -48,13 +48,13 @@ class Learner:
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
         ``loss``: "cross_entropy", "binary_cross_entropy_with_logits", "mse", or a function of (outputs, targets);
-        None chooses by y: labels are classes, floats are values. ``optimizer``: "adam" (also if None), "sgd", "adamw"
-        or one of ``fastdl.optim``. ``batch_size=None``: all samples at once. ``validation_data``: (X, y), judged after
-        each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the initial weights). ``metrics``: "accuracy",
-        "rmse", "mae", "r2" or functions of (targets, predictions). ``sample_weight`` (N,) and ``class_weight``
-        ("balanced" or label -> weight) weigh the loss. ``callbacks``: see ``fastdl.training.Callback``; a plain
-        function (model, epoch, numbers) is called after each epoch and ends training by returning True.
-        ``progress``: a bar on standard error; None shows it on a terminal only.
+        None chooses by y: labels are classes, floats are values. ``optimizer``: "adam" (also if None), "sgd", "adamw",
+        "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
+        ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
+        initial weights). ``metrics``: "accuracy", "rmse", "mae", "r2" or functions of (targets, predictions).
+        ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the loss. ``callbacks``: see
+        ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
+        training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
 
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.

@@ -105,7 +105,9 @@ from .losses import (
     mse_loss_backward,
 )
 from .optimizers import (
+    adagrad_update,
     adam_update,
+    rmsprop_update,
     sgd_update,
 )
 from .pooling import (
@@ -139,6 +141,7 @@ from .shape import (
 __all__ = [
     "abs",
     "abs_backward",
+    "adagrad_update",
     "adam_update",
     "add",
     "add_backward",
@@ -201,6 +204,7 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rmsprop_update",
     "sgd_update",
     "sigmoid",
     "sigmoid_backward",

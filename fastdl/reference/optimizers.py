@@ -1,4 +1,4 @@
-"""One step of gradient descent: the update rules sgd_update and adam_update, equal to PyTorch's.
+"""One step of gradient descent: the update rules of SGD, Adam, RMSprop and Adagrad, equal to PyTorch's.
 
 Letters: p the parameters, g the gradient of the loss with respect to p, lr the learning rate, step the number
 of steps taken before (0 at first). The state (velocity; m and v) has the shape of p. Nothing is changed in
@@ -86,6 +86,80 @@ def adam_update(
         square_unbiased = square / (1 - beta2**t)
         parameters = parameters - lr * mean_unbiased / (np.sqrt(square_unbiased) + eps)
         return np.asarray(parameters), np.asarray(mean), np.asarray(square)
+
+
+def rmsprop_update(
+    p: ArrayLike,
+    g: ArrayLike,
+    square: ArrayLike,
+    mean: ArrayLike | None,
+    velocity: ArrayLike | None,
+    lr: float,
+    *,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    at: Indices | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]:
+    """RMSprop (Tieleman and Hinton, 2012): returns the new (p, square, mean, velocity).
+
+    g = g + weight_decay p
+    square = alpha square + (1 - alpha) g^2
+    d = g / (sqrt(square) + eps); with a mean, mean = alpha mean + (1 - alpha) g and square - mean^2 under the root
+    velocity = momentum velocity + d, and p = p - lr velocity; without momentum p = p - lr d
+
+    >>> p, square, _, _ = rmsprop_update([1.0, 1.0], [0.5, -20.0], [0.0, 0.0], None, None, 0.01)
+    >>> p.round(3).tolist()
+    [0.9, 1.1]
+    """
+    state = {"mean": mean, "velocity": velocity}
+    given = {name: x for name, x in state.items() if x is not None}
+    parameters, slope, squares, *rest = _of_one_shape("rmsprop_update", 0, at, p=p, g=g, square=square, **given)
+    found: dict[str, FloatArray] = dict(zip(given, rest, strict=True))
+    if momentum and velocity is None:
+        raise ValueError(f"rmsprop_update: momentum is {momentum}, velocity is None; give one, zeros at first")
+    with quiet():
+        slope = slope + weight_decay * parameters
+        squares = alpha * squares + (1 - alpha) * slope**2
+        spread = squares
+        if "mean" in found:
+            found["mean"] = alpha * found["mean"] + (1 - alpha) * slope
+            spread = squares - found["mean"] ** 2
+            spread = np.where(spread < 0, 0, spread)
+        step = slope / (np.sqrt(spread) + eps)
+        if momentum:
+            step = found["velocity"] = momentum * found["velocity"] + step
+        return np.asarray(parameters - lr * step), np.asarray(squares), found.get("mean"), found.get("velocity")
+
+
+def adagrad_update(
+    p: ArrayLike,
+    g: ArrayLike,
+    total: ArrayLike,
+    step: int,
+    lr: float,
+    *,
+    lr_decay: float = 0.0,
+    eps: float = 1e-10,
+    weight_decay: float = 0.0,
+    at: Indices | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Adagrad (Duchi, Hazan and Singer, 2011): returns the new (p, total).
+
+    g = g + weight_decay p,  total = total + g^2
+    p = p - lr / (1 + step lr_decay) g / (sqrt(total) + eps)
+
+    >>> p, total = adagrad_update([1.0, 1.0], [0.5, -20.0], [0.0, 0.0], 0, 0.1)
+    >>> p.round(4).tolist(), total.tolist()
+    ([0.9, 1.1], [0.25, 400.0])
+    """
+    parameters, slope, squares = _of_one_shape("adagrad_update", step, at, p=p, g=g, total=total)
+    with quiet():
+        slope = slope + weight_decay * parameters
+        squares = squares + slope**2
+        rate = lr / (1 + step * lr_decay)
+        return np.asarray(parameters - rate * slope / (np.sqrt(squares) + eps)), np.asarray(squares)
 
 
 def _of_one_shape(op: str, step: int, at: Indices | None, **arrays: ArrayLike) -> list[FloatArray]:

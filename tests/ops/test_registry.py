@@ -10,7 +10,8 @@ from fastdl import reference, testing
 from fastdl.ops import OPS, PRIMITIVES
 from fastdl.testing._cases import arrays_in
 
-NOT_DIFFERENTIABLE = ("sgd_update", "sgd_momentum_update", "adam_update", "accumulate", "gather_batch", "sign")
+UPDATES = tuple(name for name in PRIMITIVES if name.endswith("_update"))
+NOT_DIFFERENTIABLE = (*UPDATES, "scheduled_rate", "accumulate", "gather_batch", "sign")
 DIFFERENTIABLE = [name for name in OPS if OPS[name].backward is not None]
 SAVED = inspect.Parameter.KEYWORD_ONLY
 

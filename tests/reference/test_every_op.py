@@ -4,6 +4,7 @@ One table of cases drives all tests of this file; a test checks that no op is mi
 """
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from fastdl import reference
 
 Array = NDArray[Any]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
-OPTIMIZERS = ["sgd_update", "adam_update"]
+OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
 
@@ -278,9 +279,11 @@ def test_at_of_a_backward_picks_from_the_full_gradients(case: Case) -> None:
 @pytest.mark.parametrize("op", OPTIMIZERS)
 def test_at_of_an_optimizer_picks_from_the_full_result(op: str) -> None:
     update = getattr(reference, op)
-    arrays = [positive(2, 3) for _ in range({"sgd_update": 3, "adam_update": 4}[op])]
+    names = [p.name for p in signature(update).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    numbers = {"step": 3, "lr": 0.1}
+    arguments = [numbers[name] if name in numbers else positive(2, 3) for name in names]
     indices = sample((2, 3))
-    full, some = update(*arrays, 3, 0.1), update(*arrays, 3, 0.1, at=iter(indices))
+    full, some = update(*arguments), update(*arguments, at=iter(indices))
     assert len(some) == len(full)
     for all_of_them, chosen in zip(full, some, strict=True):
         np.testing.assert_array_equal(chosen, values_at(all_of_them, indices))
