@@ -39,6 +39,7 @@ NUMPY = {"numpy"}
 THIRD_PARTIES = {
     "_kernels": NUMPY | {"numba", "llvmlite"},
     "numba_extension": NUMPY | {"numba", "llvmlite"},
+    "benchmark": NUMPY | {"cv2", "jax", "llvmlite", "matplotlib", "scipy", "sklearn", "torch"},
     "cli": NUMPY | {"tqdm"},
     "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},

@@ -18,12 +18,17 @@ _PARTS = (
     "80 % of the rows are trained on. 10 % validate: on tables they decide when training ends. 10 % test: nothing "
     "depends on them. Inputs are standardised with the training rows."
 )
+_BENCH = (
+    "Every library runs in a process of its own with the same number of threads, turn about, in several rounds. "
+    "Exit code 1 if a result of fastdl is wrong."
+)
 _EXAMPLES = """\
 examples:
   fastdl train mnist5k
   fastdl train patients.csv --target diagnosis --out patients.safetensors
   fastdl evaluate patients.safetensors new-patients.csv
   fastdl predict patients.safetensors unknown.csv --out predictions.csv
+  fastdl bench quick
 """
 
 
@@ -61,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _predict(command("predict", "Predict with a trained network; write the predictions as CSV."))
     summary = command("summary", "Show the layers of a model file, and how it was trained.")
     summary.add_argument("model", metavar="MODEL", help="a file written by fastdl train or fd.save")
+    _bench(command("bench", "Time fastdl beside other libraries on this machine; results are verified first.", _BENCH))
     command("warmup", "Compile all kernels for this machine now, so that nothing waits for them later.")
     command("doctor", "Check the installation; for each fault say the remedy. Exit code 1 if there is a fault.")
     return parser
@@ -82,6 +88,20 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--out", default=DEFAULT_FILE, metavar="FILE", help=f"where the model goes; default: {DEFAULT_FILE}")
     add("--force", action="store_true", help="replace the file if it exists")
     add("--json", action="store_true", help="print the scores as a JSON object on the last line")
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("rows", nargs="*", metavar="ROWS", help="quick, all (the default), a kind such as conv2d, or a name with *")
+    add("--rows", nargs="+", dest="more", metavar="ROWS", help="the same, as an option")
+    add("--peers", nargs="*", metavar="LIBRARY", help="default: all installed of numpy torch jax sklearn opencv scipy")
+    add("--threads", type=_count, metavar="N", help="for every library; default: all cores")
+    add("--rounds", type=_count, default=5, metavar="N", help="the median of so many is shown; default: 5")
+    add("--seconds", type=_positive, default=0.1, metavar="S", help="length of a library's turn; default: 0.1")
+    add("--bars", action="store_true", help="needed, measured, pass or miss; exit code 1 unless all pass")
+    add("--json", metavar="FILE", help="write all that was measured")
+    add("--compare", metavar="FILE", help="an earlier --json: how much faster fastdl is now")
+    add("--picture", metavar="FILE", help="draw the ratios (.png, .svg, .pdf); needs matplotlib")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:

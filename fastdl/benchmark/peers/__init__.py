@@ -1,0 +1,51 @@
+"""How each library does the work of a row: one file a library, imported only in that library's own process.
+
+Each file has ``version()``, ``setup(threads)`` and ``build(row, arrays)``. The latter returns None if the library has
+nothing for the row, or else a :class:`Task`.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+# The name that users type -> the module that must be installed.
+LIBRARIES = {
+    "fastdl": "numpy",
+    "numpy": "numpy",
+    "torch": "torch",
+    "jax": "jax",
+    "sklearn": "sklearn",
+    "opencv": "cv2",
+    "scipy": "scipy",
+}
+PEERS = tuple(name for name in LIBRARIES if name != "fastdl")
+
+
+@dataclass(frozen=True)
+class Task:
+    """``run(count)`` does the work ``count`` times over, ``result()`` does it once and returns its arrays.
+
+    ``slope``: a run has a cost that does not grow with ``count`` (``fit`` plans first), so that the time of one is the
+    slope between two counts. ``note`` says what was chosen ("channels last").
+    """
+
+    run: Callable[[int], Any]
+    result: Callable[[], list[Any]]
+    slope: bool = False
+    note: str = ""
+
+
+def repeated(function: Callable[[], Any], result: Callable[[Any], list[Any]], note: str = "") -> Task:
+    """The task of calling ``function``; ``result`` turns what it returns into NumPy arrays."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            function()
+
+    return Task(run, lambda: result(function()), note=note)
+
+
+def installed() -> list[str]:
+    """The libraries that are there."""
+    return [name for name, module in LIBRARIES.items() if importlib.util.find_spec(module) is not None]

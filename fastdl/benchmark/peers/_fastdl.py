@@ -1,0 +1,130 @@
+"""fastdl itself: eager calls on NumPy arrays with a fresh result each, and ``fit``."""
+
+from typing import Any
+
+import numpy as np
+
+from ... import functional as F
+from ... import nn, optim
+from ..._kernels import threads as pool
+from ..._version import __version__
+from ..rows import Row
+from . import Task, repeated
+
+
+def version() -> str:
+    return __version__
+
+
+def setup(threads: int) -> None:
+    pool.set_num_threads(threads)
+
+
+def build(row: Row, arrays: dict[str, Any]) -> Task | None:
+    if row.kind == "train":
+        return _train(row, arrays)
+    forward, backward = _FUNCTIONS[row.kind.removesuffix(" grad")](row.spec, arrays)
+    if not row.kind.endswith(" grad"):
+        return repeated(forward, lambda y: [y])
+    return repeated(lambda: (forward(), *backward()), lambda ys: [y for y in ys if y is not None])
+
+
+def _dense(spec: Any, a: dict[str, Any]) -> Any:
+    x, w, b, g = a["x"], a["weight"], a["bias"], a["grad"]
+    return lambda: F.dense(x, w, b), lambda: F.dense_backward(g, x, w, b)
+
+
+def _conv2d(spec: Any, a: dict[str, Any]) -> Any:
+    x, w, b, g = a["x"], a["weight"], a["bias"], a["grad"]
+    options = {name: spec[name] for name in ("stride", "padding", "groups")}
+    return lambda: F.conv2d(x, w, b, **options), lambda: F.conv2d_backward(g, x, w, b, **options)
+
+
+def _attention(spec: Any, a: dict[str, Any]) -> Any:
+    q, k, v, g = a["query"], a["key"], a["value"], a["grad"]
+    causal = spec["causal"]
+    return lambda: F.attention(q, k, v, causal=causal), lambda: F.attention_backward(g, q, k, v, causal=causal)
+
+
+def _filter2d(spec: Any, a: dict[str, Any]) -> Any:
+    out = np.empty_like(a["image"])
+    return lambda: F.filter2d(a["image"], a["kernel"], out=out), None
+
+
+def _map(spec: Any, a: dict[str, Any]) -> Any:
+    x, g, name = a["x"], a["grad"], spec["op"]
+    forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    if name == "max_pool2d":
+        return lambda: forward(x, 2), lambda: backward(g, x, 2)
+    if name == "layer_norm":
+        w, b = a["weight"], a["bias"]
+        return lambda: forward(x, w, b), lambda: backward(g, x, w, b)
+    if name == "batch_norm":
+        w, b, mean, var = a["weight"], a["bias"], a["mean"], a["var"]
+        return (
+            lambda: forward(x, w, b, mean, var, training=True)[0],
+            lambda: backward(g, x, w, b, mean, var, training=True)[:3],
+        )
+    return lambda: forward(x), lambda: backward(g, x)
+
+
+_FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}
+
+
+def network(layers: Any, activation: str = "relu") -> nn.Sequential:
+    """The network of a row; its weights are set afterwards."""
+    if layers == "lenet":
+        return nn.Sequential(
+            nn.Conv2d(1, 6, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dense(400, 120),
+            nn.ReLU(),
+            nn.Dense(120, 84),
+            nn.ReLU(),
+            nn.Dense(84, 10),
+        )
+    parts: list[nn.Module] = []
+    for inputs, outputs in zip(layers[:-1], layers[1:], strict=True):
+        parts += [nn.Dense(inputs, outputs), nn.Tanh() if activation == "tanh" else nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+
+
+def _train(row: Row, arrays: dict[str, Any]) -> Task:
+    spec = row.spec
+    model = network(spec["layers"], spec.get("activation", "relu"))
+    x, y = arrays["x"], arrays["y"]
+    binary = spec["loss"] == "binary"
+    loss = "bce_with_logits" if binary else "cross_entropy"
+
+    def start() -> None:
+        initial = [a for name, a in arrays.items() if name.startswith(("weight ", "bias "))]
+        model.load_state_dict(dict(zip(model.state_dict(), initial, strict=True)))
+
+    def run(epochs: int, shuffle: bool = True) -> None:
+        optimizer = optim.SGD(0.05) if spec["optimizer"] == "sgd" else optim.Adam(1e-3)
+        model.fit(
+            x,
+            y,
+            loss=loss,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=spec["batch"],
+            shuffle=shuffle,
+            seed=0,
+            progress=False,
+        )
+
+    def result() -> list[Any]:
+        """The weights after one epoch in the order of the samples."""
+        start()
+        run(1, shuffle=False)
+        weights = list(model.state_dict().values())
+        start()
+        return weights
+
+    return Task(run, result, slope=True)

@@ -1,0 +1,155 @@
+"""PyTorch, eagerly; tensors are made beforehand, images in the better of its two memory layouts."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional as T
+
+from ..rows import Row
+from . import Task, repeated
+
+
+def version() -> str:
+    return str(torch.__version__)
+
+
+def setup(threads: int) -> None:
+    torch.set_num_threads(threads)
+
+
+def build(row: Row, arrays: dict[str, Any]) -> Task | None:
+    if row.kind == "train":
+        return _train(row, arrays)
+    make = _FUNCTIONS.get(row.kind.removesuffix(" grad"))
+    if make is None:
+        return None
+    layouts = [("", torch.contiguous_format)]
+    if arrays.get("x") is not None and arrays["x"].ndim == 4:
+        layouts = [("channels first", torch.contiguous_format), ("channels last", torch.channels_last)]
+    tasks = [_task(row, make, arrays, *layout) for layout in layouts]
+    return min(tasks, key=_seconds) if len(tasks) > 1 else tasks[0]
+
+
+def _task(row: Row, make: Callable[..., Any], arrays: dict[str, Any], note: str, layout: Any) -> Task:
+    tensors = {}
+    for name, array in arrays.items():
+        tensor = torch.from_numpy(array)
+        tensors[name] = tensor.contiguous(memory_format=layout) if tensor.ndim == 4 else tensor
+    grad = tensors.pop("grad", None)
+    function, wanted = make(row.spec, tensors)
+    if not row.kind.endswith(" grad"):
+
+        def forward() -> Any:
+            with torch.inference_mode():
+                return function()
+
+        return repeated(forward, lambda y: [y.contiguous().numpy()], note)
+    leaves = [tensors[name].requires_grad_() for name in wanted]
+
+    def both() -> Any:
+        y = function()
+        return y.detach(), *torch.autograd.grad(y, leaves, grad)
+
+    return repeated(both, lambda ys: [y.contiguous().numpy() for y in ys], note)
+
+
+def _seconds(task: Task) -> float:
+    """The best of a few calls: enough to choose a layout by."""
+    found = []
+    for _ in range(5):
+        start = time.perf_counter()
+        task.run(1)
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def _dense(spec: Any, a: Any) -> Any:
+    return lambda: T.linear(a["x"], a["weight"], a["bias"]), ("x", "weight", "bias")
+
+
+def _conv2d(spec: Any, a: Any) -> Any:
+    options = [spec["stride"], spec["padding"], 1, spec["groups"]]
+    return lambda: T.conv2d(a["x"], a["weight"], a["bias"], *options), ("x", "weight", "bias")
+
+
+def _attention(spec: Any, a: Any) -> Any:
+    def attention() -> Any:
+        return T.scaled_dot_product_attention(a["query"], a["key"], a["value"], is_causal=spec["causal"])
+
+    return attention, ("query", "key", "value")
+
+
+def _filter2d(spec: Any, a: Any) -> Any:
+    image, kernel, edge = a["image"][None, None], a["kernel"][None, None], spec["taps"] // 2
+    return lambda: T.conv2d(T.pad(image, (edge,) * 4, "reflect"), kernel)[0, 0], ()
+
+
+def _map(spec: Any, a: Any) -> Any:
+    x, name = a["x"], spec["op"]
+    if name == "layer_norm":
+        return lambda: T.layer_norm(x, x.shape[1:], a["weight"], a["bias"]), ("x", "weight", "bias")
+    if name == "batch_norm":
+        mean, var = a["mean"].clone(), a["var"].clone()
+        return lambda: T.batch_norm(x, mean, var, a["weight"], a["bias"], training=True), ("x", "weight", "bias")
+    if name == "max_pool2d":
+        return lambda: T.max_pool2d(x, 2), ("x",)
+    if name in ("softmax", "log_softmax"):
+        return lambda: getattr(torch, name)(x, -1), ("x",)
+    return lambda: getattr(T if name == "gelu" else torch, name)(x), ("x",)
+
+
+_FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}
+
+
+def _network(layers: Any, activation: str) -> Any:
+    if layers == "lenet":
+        pool, relu = torch.nn.MaxPool2d(2), torch.nn.ReLU()
+        convs = [torch.nn.Conv2d(1, 6, 5, padding=2), relu, pool, torch.nn.Conv2d(6, 16, 5), relu, pool]
+        dense = [torch.nn.Linear(400, 120), relu, torch.nn.Linear(120, 84), relu, torch.nn.Linear(84, 10)]
+        return torch.nn.Sequential(*convs, torch.nn.Flatten(), *dense)
+    parts: list[Any] = []
+    for inputs, outputs in zip(layers[:-1], layers[1:], strict=True):
+        parts += [torch.nn.Linear(inputs, outputs), torch.nn.Tanh() if activation == "tanh" else torch.nn.ReLU()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
+def _train(row: Row, arrays: dict[str, Any]) -> Task:
+    spec = row.spec
+    model = _network(spec["layers"], spec.get("activation", "relu"))
+    x = torch.from_numpy(arrays["x"])
+    binary = spec["loss"] == "binary"
+    y = torch.from_numpy(arrays["y"].astype("float32")[:, None] if binary else arrays["y"])
+    initial = [torch.from_numpy(a) for name, a in arrays.items() if name.startswith(("weight ", "bias "))]
+
+    def start() -> Any:
+        with torch.no_grad():
+            for parameter, value in zip(model.parameters(), initial, strict=True):
+                parameter.copy_(value)
+        return (
+            torch.optim.SGD(model.parameters(), 0.05)
+            if spec["optimizer"] == "sgd"
+            else torch.optim.Adam(model.parameters(), 1e-3)
+        )
+
+    optimizer = start()
+    criterion = T.binary_cross_entropy_with_logits if binary else T.cross_entropy
+
+    def run(epochs: int, shuffle: bool = True) -> None:
+        for _ in range(epochs):
+            order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
+            for indices in order.split(spec["batch"]):
+                optimizer.zero_grad()
+                criterion(model(x[indices]), y[indices]).backward()
+                optimizer.step()
+
+    def result() -> list[Any]:
+        nonlocal optimizer
+        optimizer = start()
+        run(1, shuffle=False)
+        weights = [parameter.detach().numpy().copy() for parameter in model.parameters()]
+        optimizer = start()
+        return weights
+
+    return Task(run, result)

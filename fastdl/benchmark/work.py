@@ -1,0 +1,93 @@
+"""The arrays of a row, the same for every library and process: random numbers from the row's name."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ..ops import Array
+from .rows import Row
+
+
+def arrays(row: Row) -> dict[str, Array]:
+    """The inputs by name; gradients of the result are ``grad``."""
+    rng = np.random.default_rng(zlib.crc32(row.name.encode()))
+    dtype = np.dtype(row.spec["dtype"])
+
+    def normal(*shape: int, scale: float = 1.0) -> Array:
+        return (scale * rng.standard_normal(shape)).astype(dtype)
+
+    made: dict[str, Array] = _MAKERS[row.kind.removesuffix(" grad")](row.spec, normal, rng)
+    return made
+
+
+def _dense(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    rows, inputs, outputs = spec["rows"], spec["inputs"], spec["outputs"]
+    return {
+        "x": normal(rows, inputs),
+        "weight": normal(outputs, inputs, scale=inputs**-0.5),
+        "bias": normal(outputs),
+        "grad": normal(rows, outputs),
+    }
+
+
+def _conv2d(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    n, _, h, w = spec["x"]
+    o, c, u, v = spec["weight"]
+    p, q = ((size + 2 * spec["padding"] - taps) // spec["stride"] + 1 for size, taps in ((h, u), (w, v)))
+    return {
+        "x": normal(*spec["x"]),
+        "weight": normal(*spec["weight"], scale=(c * u * v) ** -0.5),
+        "bias": normal(o),
+        "grad": normal(n, o, p, q),
+    }
+
+
+def _attention(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    return {name: normal(*spec["shape"]) for name in ("query", "key", "value", "grad")}
+
+
+def _filter2d(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    return {"image": normal(*spec["image"]), "kernel": normal(spec["taps"], spec["taps"])}
+
+
+def _map(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    shape = spec["shape"]
+    result = (*shape[:2], shape[2] // 2, shape[3] // 2) if spec["op"] == "max_pool2d" else shape
+    made = {"x": normal(*shape), "grad": normal(*result)}
+    if spec["op"] in ("layer_norm", "batch_norm"):
+        width = shape[1]
+        made |= {"weight": 1 + normal(width, scale=0.1), "bias": normal(width, scale=0.1)}
+    if spec["op"] == "batch_norm":
+        made |= {"mean": normal(shape[1], scale=0.1), "var": np.abs(1 + normal(shape[1], scale=0.1))}
+    return made
+
+
+def _train(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
+    """Samples, targets, and the initial weights of every layer in order."""
+    n, layers = spec["samples"], spec["layers"]
+    x = normal(n, 1, 28, 28) if layers == "lenet" else normal(n, layers[0])
+    y = rng.integers(0, 2 if spec["loss"] == "binary" else 10, n)
+    made = {"x": x, "y": y}
+    for i, shape in enumerate(weight_shapes(layers)):
+        fan_in = int(np.prod(shape[1:]))
+        made[f"weight {i}"] = normal(*shape, scale=fan_in**-0.5)
+        made[f"bias {i}"] = normal(shape[0], scale=fan_in**-0.5)
+    return made
+
+
+def weight_shapes(layers: Any) -> list[tuple[int, ...]]:
+    """The shapes of the weights of a network: a tuple of widths, or "lenet"."""
+    if layers == "lenet":
+        return [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
+    return [(outputs, inputs) for inputs, outputs in zip(layers[:-1], layers[1:], strict=True)]
+
+
+_MAKERS = {
+    "dense": _dense,
+    "conv2d": _conv2d,
+    "attention": _attention,
+    "filter2d": _filter2d,
+    "map": _map,
+    "train": _train,
+}

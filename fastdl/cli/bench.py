@@ -1,0 +1,83 @@
+"""`fastdl bench`: fastdl beside other libraries on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._kernels import threads as pool
+from .errors import CommandError
+
+if TYPE_CHECKING:
+    from ..benchmark import Result, Row
+
+MISSED = 1
+INTERRUPTED = 130
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print and write; the exit code is 1 if ``--bars`` was given and one was missed."""
+    from ..benchmark import report, rows
+    from ..benchmark.peers import PEERS, installed
+
+    try:
+        chosen = rows.select([*options.rows, *(options.more or [])] or ["all"])
+        earlier = report.read_json(Path(options.compare)) if options.compare else None
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    there = installed()
+    peers = [name for name in PEERS if name in there] if options.peers is None else options.peers
+    missing = [name for name in peers if name not in PEERS or name not in there]
+    if missing:
+        known = ", ".join(PEERS)
+        raise CommandError(f"--peers: {', '.join(missing)} not installed or unknown; install it, or choose of {known}")
+    for path in (options.json, options.picture):
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise CommandError(f"{path}: there is no folder {Path(path).absolute().parent}")
+    if options.picture and importlib.util.find_spec("matplotlib") is None:
+        raise CommandError("--picture needs matplotlib: pip install 'fastdl-numba[bench]'")
+    threads = options.threads or pool.get_num_threads()
+    print(f"{len(chosen)} rows; fastdl beside {', '.join(peers) or 'nobody'}; {threads} threads", file=sys.stderr)
+    results, facts = _measured(chosen, peers, threads, options)
+    print(report.header(facts))
+    print(report.table(results))
+    if earlier is not None:
+        print("\n" + report.comparison(results, earlier))
+    if options.json:
+        Path(options.json).write_text(json.dumps(report.as_json(results, facts), indent=1) + "\n", encoding="utf-8")
+    if options.picture and results:
+        report.picture(results, facts, Path(options.picture))
+    missed = False
+    if options.bars:
+        found = report.bars(results)
+        print("\n" + report.bars_table(found))
+        missed = any(bar.verdict != "pass" for bar in found)
+    failed = any(r.libraries["fastdl"].problem is not None for r in results)
+    if facts["interrupted"]:
+        print(f"interrupted after {len(results)} of {len(chosen)} rows", file=sys.stderr)
+        return INTERRUPTED
+    return MISSED if missed or failed else 0
+
+
+def _measured(
+    chosen: Sequence[Row], peers: Sequence[str], threads: int, options: argparse.Namespace
+) -> tuple[list[Result], dict[str, Any]]:
+    """The run, with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    from ..benchmark import measure
+
+    with tqdm(total=len(chosen), unit="row", disable=None, dynamic_ncols=True) as bar:
+
+        def finished(result: Result) -> None:
+            bar.set_description(result.row.name, refresh=False)
+            bar.update()
+
+        return measure.run(
+            chosen, peers, threads=threads, rounds=options.rounds, seconds=options.seconds, report=finished
+        )

@@ -1,0 +1,36 @@
+"""`fastdl bench`: a table on standard output, files where they were asked for, exit codes."""
+
+import json
+
+import pytest
+
+ONE = ("bench", "dense 128x784x512", "--rounds", "1", "--seconds", "0.001", "--threads", "1")
+
+
+def test_a_table_and_a_file(command, folder):
+    code, out, err = command(*ONE, "--peers", "numpy", "--json", "run.json")
+    assert code == 0 and "1 rows; fastdl beside numpy; 1 threads" in err
+    assert "dense 128x784x512" in out and "numpy /" in out and "above 1 fastdl is the faster one" in out
+    assert json.loads((folder / "run.json").read_text())["rows"]["dense 128x784x512"]["libraries"]["numpy"]["seconds"]
+    code, out, _ = command(*ONE, "--peers", "--compare", "run.json")
+    assert code == 0 and "compared with" in out and "before" in out
+
+
+def test_bars_that_cannot_be_measured_are_not_passed(command):
+    code, out, _ = command(*ONE, "--peers", "--bars")
+    assert code == 1 and "not measured" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("bench", "nothing"), "no row is named 'nothing'; expected quick, all"),
+        (("bench", "--rows", "nothing"), "no row is named 'nothing'"),
+        (("bench", "quick", "--peers", "tensorflow"), "--peers: tensorflow not installed or unknown"),
+        (("bench", "quick", "--rounds", "0"), "got '0', expected a whole number of at least 1"),
+        (("bench", "quick", "--compare", "none.json"), "none.json: cannot be read as JSON"),
+        (("bench", "quick", "--json", "no/folder/x.json"), "there is no folder"),
+    ],
+)
+def test_bad_input(bad, arguments, message):
+    assert message in bad(*arguments)
