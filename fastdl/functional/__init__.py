@@ -34,8 +34,16 @@ from .comparisons import (
     where_backward,
 )
 from .conv import (
+    conv1d,
+    conv1d_backward,
     conv2d,
     conv2d_backward,
+)
+from .conv_transpose import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
 )
 from .dense import (
     dense,
@@ -134,8 +142,14 @@ __all__ = [
     "broadcast_to_backward",
     "concatenate",
     "concatenate_backward",
+    "conv1d",
+    "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dense",

@@ -46,6 +46,15 @@ def large_cases(dtype):
         "where": [((wide > 0, wide, x(257)), {})],
         "matmul": [((x(131, 70), x(70, 97)), {}), ((x(3, 40, 300), x(3, 300, 50)), {}), ((x(700, 300), x(300)), {})],
         "dense": [((x(150, 200), x(64, 200), x(64)), {"activation": "tanh"}), ((x(33, 17), x(5, 17)), {})],
+        "conv1d": [
+            ((x(4, 8, 3000), x(12, 8, 5), x(12)), {"padding": 2}),
+            ((x(3, 500, 16), x(6, 8, 3)), {"layout": "NWC", "groups": 2, "stride": 2}),
+        ],
+        "conv_transpose1d": [((x(4, 8, 900), x(8, 6, 4), x(6)), {"stride": 2, "padding": 1})],
+        "conv_transpose2d": [
+            ((image, x(8, 6, 4, 4), x(6)), {"stride": 2, "padding": 1}),
+            ((image, x(8, 3, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2), "output_padding": 1}),
+        ],
         "conv2d": [
             ((image, x(12, 8, 3, 3), x(12)), {"padding": 1}),
             ((image, x(6, 4, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2)}),

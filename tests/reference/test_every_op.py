@@ -83,6 +83,17 @@ CASES = [
     case("conv2d", normal(1, 1, 5, 6), normal(1, 1, 2, 3), None, padding="same", stride=(2, 4)),
     case("conv2d", normal(1, 1, 5, 6), normal(1, 1, 1, 1), None, padding="valid", stride=3),
     case("conv2d", normal(2, 4, 5, 2), normal(4, 1, 2, 3), normal(4), groups=2, padding=1, layout="NHWC"),
+    case("conv1d", normal(2, 3, 6), normal(2, 3, 3), normal(2), padding=1, stride=2),
+    case("conv1d", normal(2, 4, 7), normal(4, 2, 2), None, padding=(2, 1), dilation=(2,), groups=2),
+    case("conv1d", normal(1, 5, 2), normal(3, 2, 3), normal(3), padding="same", stride=(2,), layout="NWC"),
+    case("conv_transpose1d", normal(2, 3, 4), normal(3, 2, 3), normal(2), stride=2, padding=1, output_padding=1),
+    case("conv_transpose1d", normal(1, 3, 4), normal(4, 1, 2), None, groups=2, dilation=3, layout="NWC"),
+    case("conv_transpose2d", normal(2, 3, 3, 4), normal(3, 2, 3, 2), normal(2), stride=2),
+    case("conv_transpose2d", normal(1, 4, 3, 3), normal(4, 1, 2, 3), None, stride=(1, 3), padding=1, groups=2),
+    case(
+        "conv_transpose2d", normal(1, 3, 2, 2), normal(2, 2, 3, 2), normal(2), padding=((0, 2), (1, 0)), layout="NHWC"
+    ),
+    case("conv_transpose2d", normal(1, 1, 3, 3), normal(1, 1, 2, 2), None, dilation=(3, 2), output_padding=(2, 1)),
     case("max_pool2d", normal(2, 2, 4, 6), rest=(2,)),
     case("max_pool2d", normal(1, 2, 5, 6), rest=((3, 2),), stride=(1, 2), padding=(1, 0)),
     case("max_pool2d", normal(1, 5, 4, 3), rest=(3,), stride=2, padding=1, layout="NHWC"),
