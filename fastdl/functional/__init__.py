@@ -77,6 +77,10 @@ from .elementwise import (
     subtract,
     subtract_backward,
 )
+from .filters import (
+    filter2d,
+    filter2d_backward,
+)
 from .indexing import (
     slice,
     slice_backward,
@@ -161,6 +165,8 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "filter2d",
+    "filter2d_backward",
     "greater",
     "greater_equal",
     "less",

@@ -96,6 +96,10 @@ from .elementwise import (
     sqrt,
     sqrt_backward,
 )
+from .filters import (
+    filter2d,
+    filter2d_backward,
+)
 from .gather import (
     concatenate,
     concatenate_backward,
@@ -180,6 +184,8 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "filter2d",
+    "filter2d_backward",
     "greater",
     "greater_equal",
     "less",

@@ -60,6 +60,12 @@ def large_cases(dtype):
             ((image, x(6, 4, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2)}),
             ((x(3, 20, 21, 16), x(8, 16, 3, 3)), {"layout": "NHWC", "padding": "same"}),
         ],
+        "filter2d": [
+            ((x(120, 700), x(3, 3)), {}),
+            ((x(70, 500, 3), x(5, 4)), {"border": "reflect"}),
+            ((x(90, 1500), x(2, 7)), {"border": "valid"}),
+            ((x(60, 80), x(9, 9)), {"border": "constant"}),
+        ],
         "max_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "avg_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],

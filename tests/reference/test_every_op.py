@@ -94,6 +94,9 @@ CASES = [
         "conv_transpose2d", normal(1, 3, 2, 2), normal(2, 2, 3, 2), normal(2), padding=((0, 2), (1, 0)), layout="NHWC"
     ),
     case("conv_transpose2d", normal(1, 1, 3, 3), normal(1, 1, 2, 2), None, dilation=(3, 2), output_padding=(2, 1)),
+    *(case("filter2d", normal(4, 5), normal(3, 2), border=b) for b in ("reflect101", "reflect", "nearest", "constant")),
+    case("filter2d", normal(4, 5, 2), normal(3, 2), border="valid"),
+    case("filter2d", normal(3, 2, 2), normal(4, 7)),
     case("max_pool2d", normal(2, 2, 4, 6), rest=(2,)),
     case("max_pool2d", normal(1, 2, 5, 6), rest=((3, 2),), stride=(1, 2), padding=(1, 0)),
     case("max_pool2d", normal(1, 5, 4, 3), rest=(3,), stride=2, padding=1, layout="NHWC"),
