@@ -47,6 +47,41 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, l
     return y.permute(0, 2, 3, 1) if layout == "NHWC" else y
 
 
+def conv1d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, layout="NCW", **options):
+    stride, dilation = (v if isinstance(v, int) else v[0] for v in (stride, dilation))
+    sides = padding if isinstance(padding, (str, int)) else padding * 2 if len(padding) == 1 else padding
+    x = x.transpose(1, 2) if layout == "NWC" else x
+    y = conv2d(
+        x[:, :, None],
+        weight[:, :, None],
+        bias,
+        stride=(1, stride),
+        padding=sides if isinstance(sides, str) else (0, sides),
+        dilation=(1, dilation),
+        **options,
+    )[:, :, 0]
+    return y.transpose(1, 2) if layout == "NWC" else y
+
+
+def conv_transpose2d(x, weight, bias=None, *, padding=0, layout="NCHW", **options):
+    """PyTorch cuts as much off either side: what the first sides lack is cut off here."""
+    x = nchw(x) if layout == "NHWC" else x
+    (top, bottom), (left, right) = (pair(side) for side in pair(padding))
+    y = T.conv_transpose2d(x, weight, None, **options)
+    y = y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+    y = y if bias is None else y + bias[:, None, None]
+    return y.permute(0, 2, 3, 1) if layout == "NHWC" else y
+
+
+def conv_transpose1d(x, weight, bias=None, *, padding=0, layout="NCW", **options):
+    x = x.transpose(1, 2) if layout == "NWC" else x
+    left, right = pair(padding)
+    y = T.conv_transpose1d(x, weight, None, **options)
+    y = y[:, :, left : y.shape[2] - right]
+    y = y if bias is None else y + bias[:, None]
+    return y.transpose(1, 2) if layout == "NWC" else y
+
+
 def pooled(function):
     def pool(x, kernel_size, *, stride=None, padding=0, layout="NCHW", **options):
         x = nchw(x) if layout == "NHWC" else x
@@ -96,7 +131,10 @@ OPS = {
     "mean": reduced(mean_over),
     "matmul": torch.matmul,
     "dense": dense,
+    "conv1d": conv1d,
     "conv2d": conv2d,
+    "conv_transpose1d": conv_transpose1d,
+    "conv_transpose2d": conv_transpose2d,
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "mse_loss": T.mse_loss,

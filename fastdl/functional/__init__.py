@@ -38,8 +38,16 @@ from .comparisons import (
     where_backward,
 )
 from .conv import (
+    conv1d,
+    conv1d_backward,
     conv2d,
     conv2d_backward,
+)
+from .conv_transpose import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
 )
 from .dense import (
     dense,
@@ -72,6 +80,10 @@ from .elementwise import (
     sqrt_backward,
     subtract,
     subtract_backward,
+)
+from .filters import (
+    filter2d,
+    filter2d_backward,
 )
 from .indexing import (
     slice,
@@ -139,8 +151,14 @@ __all__ = [
     "broadcast_to_backward",
     "concatenate",
     "concatenate_backward",
+    "conv1d",
+    "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dense",
@@ -152,6 +170,8 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "filter2d",
+    "filter2d_backward",
     "greater",
     "greater_equal",
     "less",

@@ -125,9 +125,11 @@ def lower_forward(
     _correlate(lowering, y, x, weight, bias, geometry, backward=False)
 
 
-def lower_input_grad(lowering: Lowering, dx: Operand, g: Operand, weight: Operand, geometry: Geometry) -> None:
-    """Gradient with respect to the images; g and dx are NCHW."""
-    _correlate(lowering, dx, g, weight, None, geometry, backward=True)
+def lower_input_grad(
+    lowering: Lowering, dx: Operand, g: Operand, weight: Operand, bias: Operand | None, geometry: Geometry
+) -> None:
+    """Gradient with respect to the images, plus a bias of the images' channels; g and dx are NCHW."""
+    _correlate(lowering, dx, g, weight, bias, geometry, backward=True)
 
 
 def _correlate(

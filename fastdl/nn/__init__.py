@@ -8,7 +8,7 @@ Parameters are named, shaped and initialised as PyTorch's.
 from ._activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from ._attributes import Buffer, Parameter
 from ._containers import ModuleList, Sequential
-from ._conv import Conv2d
+from ._conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from ._dense import Dense, Linear
 from ._dropout import Dropout
 from ._frame import is_training, random_key
@@ -20,7 +20,10 @@ LAYERS: dict[str, type[Module]] = {
     layer.__name__: layer
     for layer in (
         AvgPool2d,
+        Conv1d,
         Conv2d,
+        ConvTranspose1d,
+        ConvTranspose2d,
         Dense,
         Dropout,
         Flatten,
@@ -42,7 +45,10 @@ __all__ = [
     "LAYERS",
     "AvgPool2d",
     "Buffer",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "Dense",
     "Dropout",
     "Flatten",

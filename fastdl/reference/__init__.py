@@ -62,8 +62,16 @@ from .comparison import (
     where_backward,
 )
 from .conv import (
+    conv1d,
+    conv1d_backward,
     conv2d,
     conv2d_backward,
+)
+from .conv_transpose import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
 )
 from .conversion import astype, astype_backward
 from .dense import (
@@ -87,6 +95,10 @@ from .elementwise import (
     negative_backward,
     sqrt,
     sqrt_backward,
+)
+from .filters import (
+    filter2d,
+    filter2d_backward,
 )
 from .gather import (
     concatenate,
@@ -156,8 +168,14 @@ __all__ = [
     "broadcast_to_backward",
     "concatenate",
     "concatenate_backward",
+    "conv1d",
+    "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dense",
@@ -169,6 +187,8 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "filter2d",
+    "filter2d_backward",
     "greater",
     "greater_equal",
     "less",

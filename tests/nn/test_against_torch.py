@@ -22,6 +22,18 @@ PAIRS = [
         (2, 4, 7, 8),
     ),
     (nn.Conv2d(4, 6, (3, 5), padding="same"), torch.nn.Conv2d(4, 6, (3, 5), padding="same"), (2, 4, 7, 8)),
+    (nn.Conv1d(4, 6, 3, padding="valid"), torch.nn.Conv1d(4, 6, 3, padding="valid"), (2, 4, 9)),
+    (
+        nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2, bias=False),
+        torch.nn.Conv1d(4, 6, 3, 2, 2, 2, 2, False),
+        (2, 4, 9),
+    ),
+    (nn.ConvTranspose1d(4, 6, 3), torch.nn.ConvTranspose1d(4, 6, 3), (2, 4, 9)),
+    (
+        nn.ConvTranspose2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), output_padding=(1, 0), groups=2, dilation=2),
+        torch.nn.ConvTranspose2d(4, 6, (3, 2), (2, 1), (1, 0), (1, 0), 2, True, 2),
+        (2, 4, 7, 8),
+    ),
     (nn.MaxPool2d(3, stride=2, padding=1), torch.nn.MaxPool2d(3, 2, 1), (2, 4, 7, 8)),
     (nn.AvgPool2d((2, 3)), torch.nn.AvgPool2d((2, 3)), (2, 4, 7, 8)),
     (
@@ -54,7 +66,16 @@ def test_names_shapes_and_outputs(ours, theirs, shape):
     np.testing.assert_allclose(ours(x), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [lambda m: m.Linear(50, 300), lambda m: m.Conv2d(6, 200, 5)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m: m.Linear(50, 300),
+        lambda m: m.Conv2d(6, 200, 5),
+        lambda m: m.Conv1d(6, 200, 9),
+        lambda m: m.ConvTranspose1d(60, 200, 9),
+        lambda m: m.ConvTranspose2d(6, 200, 5, groups=2),
+    ],
+)
 def test_initial_values_have_the_same_spread(make):
     fd.seed(0)
     torch.manual_seed(0)

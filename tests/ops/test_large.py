@@ -47,10 +47,25 @@ def large_cases(dtype):
         "where": [((wide > 0, wide, x(257)), {})],
         "matmul": [((x(131, 70), x(70, 97)), {}), ((x(3, 40, 300), x(3, 300, 50)), {}), ((x(700, 300), x(300)), {})],
         "dense": [((x(150, 200), x(64, 200), x(64)), {"activation": "tanh"}), ((x(33, 17), x(5, 17)), {})],
+        "conv1d": [
+            ((x(4, 8, 3000), x(12, 8, 5), x(12)), {"padding": 2}),
+            ((x(3, 500, 16), x(6, 8, 3)), {"layout": "NWC", "groups": 2, "stride": 2}),
+        ],
+        "conv_transpose1d": [((x(4, 8, 900), x(8, 6, 4), x(6)), {"stride": 2, "padding": 1})],
+        "conv_transpose2d": [
+            ((image, x(8, 6, 4, 4), x(6)), {"stride": 2, "padding": 1}),
+            ((image, x(8, 3, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2), "output_padding": 1}),
+        ],
         "conv2d": [
             ((image, x(12, 8, 3, 3), x(12)), {"padding": 1}),
             ((image, x(6, 4, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2)}),
             ((x(3, 20, 21, 16), x(8, 16, 3, 3)), {"layout": "NHWC", "padding": "same"}),
+        ],
+        "filter2d": [
+            ((x(120, 700), x(3, 3)), {}),
+            ((x(70, 500, 3), x(5, 4)), {"border": "reflect"}),
+            ((x(90, 1500), x(2, 7)), {"border": "valid"}),
+            ((x(60, 80), x(9, 9)), {"border": "constant"}),
         ],
         "max_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "avg_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
