@@ -17,6 +17,10 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .batch_norm import (
+    batch_norm,
+    batch_norm_backward,
+)
 from .comparisons import (
     astype,
     astype_backward,
@@ -85,6 +89,16 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .normalization import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -128,6 +142,8 @@ __all__ = [
     "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -149,6 +165,12 @@ __all__ = [
     "exp_backward",
     "greater",
     "greater_equal",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "less",
     "less_equal",
     "log",
@@ -182,6 +204,8 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "sgd_update",
     "sigmoid",
     "sigmoid_backward",

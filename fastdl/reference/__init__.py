@@ -47,6 +47,10 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .batch_norm import (
+    batch_norm,
+    batch_norm_backward,
+)
 from .comparison import (
     equal,
     greater,
@@ -104,6 +108,16 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .normalization import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
 from .optimizers import (
     adam_update,
     sgd_update,
@@ -147,6 +161,8 @@ __all__ = [
     "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -168,6 +184,12 @@ __all__ = [
     "exp_backward",
     "greater",
     "greater_equal",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "less",
     "less_equal",
     "log",
@@ -201,6 +223,8 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "sgd_update",
     "sigmoid",
     "sigmoid_backward",
