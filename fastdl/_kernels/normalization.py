@@ -43,16 +43,16 @@ def _squares(args, q, m, n):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _statistics(args, x, parts, length, step, centred):  # type: ignore[no-untyped-def]
-    """Mean (0 if not centred) and mean square around it of one group."""
+def _statistics(args, x, parts, length, step, share, centred):  # type: ignore[no-untyped-def]
+    """Mean (0 if not centred) and mean square around it of one group; share = 1 / its elements."""
     m, s = number(args, 0), 0.0
     if centred:
         for part in range(parts):
             s += _sum(args, shift(x, part * step), length)
-        m, s = number(args, s / (parts * length)), 0.0
+        m, s = number(args, s * share), 0.0
     for part in range(parts):
         s += _squares(args, shift(x, part * step), m, length)
-    return m, number(args, s / (parts * length))
+    return m, number(args, s * share)
 
 
 @inline
@@ -81,31 +81,51 @@ def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     w, b, groups, parts = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     length, step, channels, pixels = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
     period, in_cell, eps, given = integer(args, 12), integer(args, 13), real(args, 14), integer(args, 15)
-    centred, scaled, shifted = address(mean) != 0, address(w) != 0, address(b) != 0
+    scaled, shifted = address(w) != 0, address(b) != 0
     ones, zeros = stack(args, 512), stack(args, 512)
     _fill(ones, number(args, 1), 512)
     _fill(zeros, number(args, 0), 512)
-    for group in range(lo * in_cell, min(groups, hi * in_cell)):
-        if given:
-            m, v = mean[group], var[group]
-        else:
-            m, v = _statistics(args, shift(x, group * length), parts, length, step, centred)
-            var[group] = v
-            if centred:
-                mean[group] = m
-        r, first = number(args, 1) / np.sqrt(v + eps), group % period * channels
-        for part in range(parts):
-            p, q = shift(y, group * length + part * step), shift(x, group * length + part * step)
-            if pixels == 1:
-                for start in range(0, length, 512):
-                    u = shift(w, first + start) if scaled else ones
-                    t = shift(b, first + start) if shifted else zeros
-                    _line_of_many(shift(p, start), shift(q, start), m, r, u, t, min(512, length - start))
+    ms, vs, rs, share = stack(args, 16), stack(args, 16), stack(args, 16), 1.0 / np.float64(parts * length)
+    several = max(1, min(16, 4096 // max(1, parts * length)))  # groups whose roots are taken side by side
+    last = min(groups, hi * in_cell)
+    for top in range(0, last - lo * in_cell, several):
+        group = lo * in_cell + top
+        count = min(several, last - group)
+        for i in range(count):
+            if given:
+                ms[i], vs[i] = mean[group + i], var[group + i]
             else:
-                for k in range(channels):
-                    scale = r * w[first + k] if scaled else r
-                    offset = b[first + k] if shifted else number(args, 0)
-                    _line(shift(p, k * pixels), shift(q, k * pixels), m, scale, offset, pixels)
+                ms[i], vs[i] = _statistics(
+                    args, shift(x, (group + i) * length), parts, length, step, share, address(mean) != 0
+                )
+                var[group + i] = vs[i]
+                if address(mean) != 0:
+                    mean[group + i] = ms[i]
+        for i in range(count):
+            rs[i] = number(args, 1) / np.sqrt(vs[i] + eps)
+        for i in range(count):
+            first = (group + i) % period * channels
+            for part in range(parts):
+                place = (group + i) * length + part * step
+                p, q = shift(y, place), shift(x, place)
+                if pixels == 1:
+                    for start in range(0, length, 512):
+                        u = shift(w, first + start) if scaled else ones
+                        t = shift(b, first + start) if shifted else zeros
+                        n = min(512, length - start)
+                        _line_of_many(shift(p, start), shift(q, start), ms[i], rs[i], u, t, n)
+                else:
+                    for k in range(channels):
+                        scale = rs[i] * w[first + k] if scaled else rs[i]
+                        offset = b[first + k] if shifted else number(args, 0)
+                        _line(shift(p, k * pixels), shift(q, k * pixels), ms[i], scale, offset, pixels)
+
+
+def blend(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y = a old + b new. Cells of 4096. Slots: y, old, new, a, b, n."""
+    y, old, new, a, b = pointer(args, 0), pointer(args, 1), pointer(args, 2), real(args, 3), real(args, 4)
+    for i in range(lo * 4096, min(integer(args, 5), hi * 4096)):
+        y[i] = a * old[i] + b * new[i]
 
 
 @merge

@@ -106,29 +106,29 @@ def rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integer(args, 11),
         real(args, 12),
     )
-    scaled, centred = address(w) != 0, address(mean) != 0
-    ones, along_z, along_g = stack(args, 512), stack(args, 512), stack(args, 512)
+    scaled, centred, share = address(w) != 0, address(mean) != 0, 1.0 / np.float64(n)
+    ones, along_z, along_g = stack(args, 2048), stack(args, 2048), stack(args, 2048)
     ms, rs, cs, ds = stack(args, 64), stack(args, 64), stack(args, 64), stack(args, 64)
-    _fill(ones, number(args, 1), 512)
+    _fill(ones, number(args, 1), 2048)
     for cell in range(lo, hi):
         top, f = cell // period * block, shift(w, cell % period * n)
         count = min(block, images - top)
         for i in range(count):
             row = (top + i) * period + cell % period
-            m = mean[row] if centred else number(args, 0)
-            r = number(args, 1) / np.sqrt(var[row] + eps)
-            u, z = _weighted(args, shift(g, row * n), shift(x, row * n), f, m, n, scaled, ones)
-            ms[i], rs[i] = m, r
-            cs[i] = -(z / n) * r * r
-            ds[i] = -(u / n) if centred else 0.0
-        for start in range(0, n, 512):
-            width, v = min(512, n - start), shift(f, start) if scaled else ones
+            ms[i] = mean[row] if centred else number(args, 0)
+            rs[i] = number(args, 1) / np.sqrt(var[row] + eps)
+        for start in range(0, n, 2048):
+            width, v = min(2048, n - start), shift(f, start) if scaled else ones
             _fill(along_z, number(args, 0), width)
             _fill(along_g, number(args, 0), width)
             for i in range(count):
-                here = ((top + i) * period + cell % period) * n + start
-                p, h, q = shift(dx, here), shift(g, here), shift(x, here)
-                m, r, c, d = ms[i], rs[i], cs[i], ds[i]
+                row = (top + i) * period + cell % period
+                m, r = ms[i], rs[i]
+                if start == 0:
+                    u, z = _weighted(args, shift(g, row * n), shift(x, row * n), f, m, n, scaled, ones)
+                    cs[i], ds[i] = -z * share * r * r, -u * share if centred else 0.0
+                here = row * n + start
+                p, h, q, c, d = shift(dx, here), shift(g, here), shift(x, here), cs[i], ds[i]
                 for j in range(width):
                     e, z = h[j], q[j] - m
                     along_z[j] += e * (z * r)

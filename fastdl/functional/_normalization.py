@@ -19,7 +19,7 @@ from ..ops import Lowering, Operand, Primitive, Shape, Spec
 from . import elementwise, reductions, shape
 
 _CELL = 8192  # elements of one cell, where groups are small
-_FEW_PIXELS, _COLUMNS = 128, 128  # below that, batch_norm adds up that many columns side by side
+_FEW_PIXELS = 128  # below that, batch_norm adds up channels side by side
 
 
 class Sight(NamedTuple):
@@ -78,7 +78,8 @@ def _few_pixels(full: Shape, kind: str) -> bool:
 def _side_by_side(full: Shape) -> tuple[list[int], int]:
     """For the kernels ``columns``: images, channels, pixels, channels in a cell; and the number of cells."""
     images, channels, pixels = full[0], full[1], math.prod(full[2:])
-    in_cell = max(1, _COLUMNS // max(1, pixels))
+    columns = min(512, max(128, channels * pixels // 16))
+    in_cell = max(1, columns // max(1, pixels))
     return [images, channels, pixels, in_cell], -(-channels // in_cell)
 
 
@@ -138,6 +139,29 @@ def _plus(a: Any, b: Any) -> Any:
 
 
 normalize = Primitive("normalize", _infer_normalize, _lower_normalize, _vjp_normalize)
+
+
+def _lower_running(lowering: Lowering, inputs: Any, outputs: Any, momentum: float, values: int) -> None:
+    unbiased = momentum * values / (values - 1)
+    for y, old, new, share in zip(outputs, inputs[:2], inputs[2:], (momentum, unbiased), strict=True):
+        arguments = [y, old, new, 1 - momentum, share, y.size]
+        cells = -(-y.size // 4096)
+        lowering.launch(Kernel("normalization", "blend"), y.dtype, arguments, cells=cells, work=0.5 * y.size)
+
+
+def _vjp_running(grads: Any, inputs: Any, outputs: Any, momentum: float, values: int) -> Sequence[Any]:
+    shares = (1 - momentum, 1 - momentum, momentum, momentum * values / (values - 1))
+    return [None if g is None else elementwise.multiply(g, a) for g, a in zip((*grads, *grads), shares, strict=True)]
+
+
+update_running = Primitive(
+    "update_running",
+    lambda old_mean, old_var, mean, var, momentum, values: (old_mean, old_var),
+    _lower_running,
+    _vjp_running,
+    in_place=((0, 0), (1, 1)),
+)
+"""(1 - momentum) old + momentum new of mean and variance, which is made unbiased."""
 
 
 def _infer_given(x: Spec, weight: Any, bias: Any, mean: Spec, var: Spec, **attrs: Any) -> tuple[Spec]:
@@ -207,7 +231,7 @@ def _lower_grad(
     groups, _, length, _, channels, pixels, period = numbers
     if pixels == 1:
         images = groups // period
-        block = min(64, max(8, _CELL // max(1, length)))
+        block = min(64, max(8, _CELL // max(1, length), images // 64 if length <= 2048 else 0))
         parts = -(-images // block)
         kernel, more, cells = "rows", [images, length, period, block, eps], parts * period
     else:

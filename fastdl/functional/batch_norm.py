@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..ops import op
-from . import elementwise
 from ._door import check_grad, describe, floats
 from ._draw import normalization as draw
-from ._normalization import gradients_given, normalize, normalize_given
+from ._normalization import gradients_given, normalize, normalize_given, update_running
 from .normalization import check_channels, eps_of, saved
 
 _ABSENT = ("weight", "bias", "running_mean", "running_var")
@@ -39,7 +38,7 @@ def _arrays(name: str, x: Any, weight: Any, bias: Any, mean: Any, var: Any, trai
 
 def _values(x: Any) -> int:
     """How many values a channel has in the batch."""
-    return int(x.shape[0]) * math.prod(x.shape[2:])
+    return int(x.shape[0] * math.prod(x.shape[2:]))
 
 
 def _attributes(name: str, x: Any, momentum: Any, eps: Any) -> tuple[float, dict[str, Any]]:
@@ -96,10 +95,8 @@ def batch_norm(
     y, batch_mean, batch_var = normalize(x, weight, bias, centred=True, **attrs)
     if mean is None:
         return y, None, None
-    n, kept = _values(x), 1 - momentum
-    new_mean = elementwise.add(elementwise.multiply(mean, kept), elementwise.multiply(batch_mean, momentum))
-    unbiased = elementwise.multiply(batch_var, momentum * n / (n - 1))
-    return y, new_mean, elementwise.add(elementwise.multiply(var, kept), unbiased)
+    new_mean, new_var = update_running(mean, var, batch_mean, batch_var, momentum=momentum, values=_values(x))
+    return y, new_mean, new_var
 
 
 def batch_norm_backward(
@@ -143,14 +140,12 @@ def batch_norm_backward(
     mean, var = saved(name, channels, x.dtype, mean=mean, var=var)
     if mean is None:
         _, mean, var = normalize(x, weight, bias, centred=True, **attrs)
-    n = _values(x)
-    to_mean = None if of_mean is None else elementwise.multiply(of_mean, momentum)
-    to_var = None if of_var is None else elementwise.multiply(of_var, momentum * n / (n - 1))
-    assert normalize.vjp is not None
+    statistics = of_mean, of_var
+    assert normalize.vjp is not None and update_running.vjp is not None
+    options = {"momentum": momentum, "values": _values(x)}
+    *kept, to_mean, to_var = update_running.vjp(statistics, (None,) * 4, (None,) * 2, **options)
     dx, dw, db = normalize.vjp((of_y, to_mean, to_var), (x, weight, bias), (None, mean, var), centred=True, **attrs)
     if old_mean is None:
         return dx, dw, db, None, None
-    kept = [
-        np.zeros(channels, x.dtype) if g is None else elementwise.multiply(g, 1 - momentum) for g in (of_mean, of_var)
-    ]
-    return dx, dw, db, *kept
+    d_mean, d_var = (np.zeros(channels, x.dtype) if g is None else g for g in kept)
+    return dx, dw, db, d_mean, d_var

@@ -131,7 +131,8 @@ def layer_norm_backward(
     means over the last axes, dx = r (u - mean(u) - z mean(u z)), dweight = sum of g z, dbias = sum of g."""
     name = "layer_norm_backward"
     arrays = floats(name, x=x, weight=weight, bias=bias, optional=("weight", "bias"))
-    attrs = {**_last_axes(name, *arrays, normalized_shape), "eps": eps_of(name, eps)}
+    x, weight, bias = arrays
+    attrs = {**_last_axes(name, x, weight, bias, normalized_shape), "eps": eps_of(name, eps)}
     return _backward(name, grad, arrays, mean, var, attrs)
 
 
@@ -233,7 +234,8 @@ def group_norm_backward(
     means over a group, dx = r (u - mean(u) - z mean(u z)), dweight = sum of g z, dbias = sum of g over a channel."""
     name = "group_norm_backward"
     arrays = floats(name, x=x, weight=weight, bias=bias, optional=("weight", "bias"))
-    attrs = _group_attributes(name, arrays[0], num_groups, *arrays[1:], eps)
+    x, weight, bias = arrays
+    attrs = _group_attributes(name, x, num_groups, weight, bias, eps)
     return _backward(name, grad, arrays, mean, var, attrs)
 
 
@@ -275,4 +277,5 @@ def instance_norm_backward(
     means over one channel of one image, dx = r (u - mean(u) - z mean(u z)), dweight = sum of g z, dbias = sum of g."""
     name = "instance_norm_backward"
     arrays = floats(name, x=x, weight=weight, bias=bias, optional=("weight", "bias"))
-    return _backward(name, grad, arrays, mean, var, _instance_attributes(name, *arrays, eps))
+    x, weight, bias = arrays
+    return _backward(name, grad, arrays, mean, var, _instance_attributes(name, x, weight, bias, eps))

@@ -7,11 +7,13 @@ Parameters are named, shaped and initialised as PyTorch's.
 
 from ._activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from ._attributes import Buffer, Parameter
+from ._batch_norm import BatchNorm1d, BatchNorm2d
 from ._containers import ModuleList, Sequential
 from ._conv import Conv2d
 from ._dense import Dense, Linear
 from ._dropout import Dropout
 from ._frame import is_training, random_key
+from ._normalization import GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from ._pool import AvgPool2d, MaxPool2d
 from ._shape import Flatten, Identity, Rescale
 from .module import Module
@@ -20,14 +22,21 @@ LAYERS: dict[str, type[Module]] = {
     layer.__name__: layer
     for layer in (
         AvgPool2d,
+        BatchNorm1d,
+        BatchNorm2d,
         Conv2d,
         Dense,
         Dropout,
         Flatten,
+        GroupNorm,
         Identity,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        LayerNorm,
         LogSoftmax,
         MaxPool2d,
         ModuleList,
+        RMSNorm,
         ReLU,
         Rescale,
         Sequential,
@@ -41,18 +50,25 @@ LAYERS: dict[str, type[Module]] = {
 __all__ = [
     "LAYERS",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "Conv2d",
     "Dense",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
     "Module",
     "ModuleList",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Rescale",
     "Sequential",

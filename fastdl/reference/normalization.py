@@ -9,7 +9,7 @@ g is the gradient of the loss with respect to y (the argument `grad`).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,7 +61,7 @@ def _parameter(op: str, name: str, value: ArrayLike | None, like: Index, absent:
     return values.ravel()
 
 
-def _statistics(values: FloatArray, centred: bool) -> tuple[float, float]:
+def _statistics(values: FloatArray, centred: bool) -> tuple[Any, Any]:
     """Mean (0 if not centred) and mean square around it."""
     mean = np.mean(values) if centred else 0.0
     return mean, np.mean((values - mean) ** 2)

@@ -102,7 +102,10 @@ def batch_norm(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     training = bool(rng.random() < 0.6)
     if training and x.size // channels < 2:
         x = _values(rng, dtype, 2, *x.shape[1:])
-    statistics = rng.standard_normal(channels).astype(dtype), rng.uniform(0.3, 2.0, channels).astype(dtype)
+    statistics: tuple[Any, Any] = (
+        rng.standard_normal(channels).astype(dtype),
+        rng.uniform(0.3, 2.0, channels).astype(dtype),
+    )
     if training and rng.random() < 0.15:
         statistics = None, None
     weight, bias = _scale(rng, dtype, channels), _scale(rng, dtype, channels)
