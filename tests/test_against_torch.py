@@ -9,7 +9,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim, testing
-from fastdl.testing._cases import arrays_in
+from fastdl.testing._cases import arrays_in, first
 from fastdl.tree import flatten, unflatten
 
 torch = pytest.importorskip("torch")
@@ -108,6 +108,34 @@ def mean_over(x, axes, keepdims):
     return torch.mean(x, axes, keepdim=keepdims) if axes != () else x
 
 
+def layer_norm(x, weight=None, bias=None, *, normalized_shape=None, eps=1e-5):
+    like = [p.shape for p in (weight, bias) if p is not None] or [x.shape[-1:]]
+    shape = like[0] if normalized_shape is None else np.atleast_1d(normalized_shape).tolist()
+    return T.layer_norm(x, shape, weight, bias, eps)
+
+
+def rms_norm(x, weight=None, *, normalized_shape=None, eps=None):
+    like = x.shape[-1:] if weight is None else weight.shape
+    return T.rms_norm(x, like if normalized_shape is None else np.atleast_1d(normalized_shape).tolist(), weight, eps)
+
+
+def group_norm(x, groups, weight=None, bias=None, **options):
+    """PyTorch fails in the backward if there is a bias and no weight."""
+    if weight is None and bias is not None:
+        weight = torch.ones_like(bias).detach()
+    return T.group_norm(x, groups, weight, bias, **options)
+
+
+def batch_norm(x, weight, bias, mean, var, *, training=False, momentum=0.1, eps=1e-5):
+    """PyTorch has no gradients of running statistics: in inference they are written out, in training they are 0."""
+    if training:
+        y = T.batch_norm(x, None, None, weight, bias, True, momentum, eps)
+        return y if mean is None else y + 0 * (mean + var).sum()
+    z = (x.transpose(1, -1) - mean) / torch.sqrt(var + eps)
+    z = z if weight is None else z * weight
+    return (z if bias is None else z + bias).transpose(1, -1)
+
+
 OPS = {
     "add": torch.add,
     "subtract": torch.subtract,
@@ -135,6 +163,11 @@ OPS = {
     "conv2d": conv2d,
     "conv_transpose1d": conv_transpose1d,
     "conv_transpose2d": conv_transpose2d,
+    "batch_norm": batch_norm,
+    "group_norm": group_norm,
+    "instance_norm": lambda x, weight=None, bias=None, **o: T.instance_norm(x, weight=weight, bias=bias, **o),
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "mse_loss": T.mse_loss,
@@ -162,7 +195,7 @@ def both(name, seed):
 
 def agree(name, seed):
     args, options, leaves, theirs, structure = both(name, seed)
-    ours = getattr(F, name)(*args, **options)
+    ours = first(getattr(F, name)(*args, **options))
     if ours.size == 0 or any(a.size == 0 for a in arrays_in(args)):
         return  # PyTorch refuses some empty arrays
     other = OPS[name](*unflatten(structure, theirs), **options)

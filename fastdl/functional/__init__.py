@@ -21,6 +21,10 @@ from .adaptive import (
     adagrad_update,
     rmsprop_update,
 )
+from .batch_norm import (
+    batch_norm,
+    batch_norm_backward,
+)
 from .comparisons import (
     astype,
     astype_backward,
@@ -101,6 +105,16 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .normalization import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -145,6 +159,8 @@ __all__ = [
     "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -174,6 +190,12 @@ __all__ = [
     "filter2d_backward",
     "greater",
     "greater_equal",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "less",
     "less_equal",
     "log",
@@ -207,6 +229,8 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "rmsprop_update",
     "sgd_update",
     "sigmoid",

@@ -5,21 +5,68 @@ while a model runs, ``_named.py`` parameters by name, ``_learning.py`` fit and p
 Parameters are named, shaped and initialised as PyTorch's.
 """
 
-from ._activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
-from ._attributes import Buffer, Parameter
-from ._containers import ModuleList, Sequential
-from ._conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
-from ._dense import Dense, Linear
-from ._dropout import Dropout
-from ._frame import is_training, random_key
-from ._pool import AvgPool2d, MaxPool2d
-from ._shape import Flatten, Identity, Rescale
-from .module import Module
+from ._activation import (
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from ._attributes import (
+    Buffer,
+    Parameter,
+)
+from ._batch_norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+)
+from ._containers import (
+    ModuleList,
+    Sequential,
+)
+from ._conv import (
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+)
+from ._dense import (
+    Dense,
+    Linear,
+)
+from ._dropout import (
+    Dropout,
+)
+from ._frame import (
+    is_training,
+    random_key,
+)
+from ._normalization import (
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    LayerNorm,
+    RMSNorm,
+)
+from ._pool import (
+    AvgPool2d,
+    MaxPool2d,
+)
+from ._shape import (
+    Flatten,
+    Identity,
+    Rescale,
+)
+from .module import (
+    Module,
+)
 
 LAYERS: dict[str, type[Module]] = {
     layer.__name__: layer
     for layer in (
         AvgPool2d,
+        BatchNorm1d,
+        BatchNorm2d,
         Conv1d,
         Conv2d,
         ConvTranspose1d,
@@ -27,10 +74,15 @@ LAYERS: dict[str, type[Module]] = {
         Dense,
         Dropout,
         Flatten,
+        GroupNorm,
         Identity,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        LayerNorm,
         LogSoftmax,
         MaxPool2d,
         ModuleList,
+        RMSNorm,
         ReLU,
         Rescale,
         Sequential,
@@ -44,6 +96,8 @@ LAYERS: dict[str, type[Module]] = {
 __all__ = [
     "LAYERS",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "Conv1d",
     "Conv2d",
@@ -52,13 +106,18 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
     "Module",
     "ModuleList",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Rescale",
     "Sequential",

@@ -47,6 +47,10 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .batch_norm import (
+    batch_norm,
+    batch_norm_backward,
+)
 from .comparison import (
     equal,
     greater,
@@ -73,7 +77,10 @@ from .conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward,
 )
-from .conversion import astype, astype_backward
+from .conversion import (
+    astype,
+    astype_backward,
+)
 from .dense import (
     dense,
     dense_backward,
@@ -115,6 +122,16 @@ from .losses import (
     cross_entropy_backward,
     mse_loss,
     mse_loss_backward,
+)
+from .normalization import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
 )
 from .optimizers import (
     adagrad_update,
@@ -162,6 +179,8 @@ __all__ = [
     "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -191,6 +210,12 @@ __all__ = [
     "filter2d_backward",
     "greater",
     "greater_equal",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "less",
     "less_equal",
     "log",
@@ -224,6 +249,8 @@ __all__ = [
     "relu_backward",
     "reshape",
     "reshape_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "rmsprop_update",
     "sgd_update",
     "sigmoid",

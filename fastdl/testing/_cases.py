@@ -47,8 +47,13 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     args = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
     if name == op.name:
         return args, options
-    y = op.reference(*args, **options)
+    y = first(op.reference(*args, **options))
     return [rng.standard_normal(y.shape).astype(result_dtype(op.name, args, options, dtype)), *args], options
+
+
+def first(result: Any) -> Any:
+    """What a backward takes the gradient of: the first of several results, such as the y of (y, new state)."""
+    return result[0] if isinstance(result, tuple) else result
 
 
 def result_dtype(name: str, args: Sequence[Any], options: dict[str, Any], dtype: str) -> np.dtype[Any]:

@@ -27,6 +27,8 @@ class Case(NamedTuple):
     options: dict[str, Any]
 
     def arguments(self, arrays: Sequence[Array | None]) -> tuple[Any, ...]:
+        if self.op == "group_norm":
+            return (arrays[0], *self.rest, *arrays[1:])
         return (list(arrays), *self.rest) if self.op == "concatenate" else (*arrays, *self.rest)
 
     def forward(self, arrays: Sequence[Array | None], **more: Any) -> Any:
@@ -111,6 +113,11 @@ CASES = [
     case("softmax", normal(2, 3, 2), rest=(1,)),
     case("log_softmax", normal(3, 4)),
     case("log_softmax", normal(2, 3, 2), rest=(0,)),
+    case("layer_norm", normal(3, 4), normal(4), normal(4)),
+    case("rms_norm", normal(2, 3, 2), normal(3, 2), eps=0.1),
+    case("group_norm", normal(3, 4, 2), normal(4), normal(4), rest=(2,)),
+    case("instance_norm", normal(2, 2, 5), normal(2), normal(2)),
+    case("batch_norm", normal(3, 2), normal(2), normal(2), normal(2), positive(2)),
     case("dropout", normal(4, 5), rest=(0.3,), seed=1, step=2, node=3),
     case("dropout", normal(3), rest=(0.0,), seed=1, step=2),
     *(case("mse_loss", normal(3, 2), normal(3, 2), reduction=r) for r in ("mean", "sum", "none")),
