@@ -47,6 +47,20 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .binary_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+    hinge_loss,
+    hinge_loss_backward,
+)
+from .class_losses import (
+    cross_entropy,
+    cross_entropy_backward,
+    nll_loss,
+    nll_loss_backward,
+)
 from .comparison import (
     equal,
     greater,
@@ -97,10 +111,10 @@ from .gather import (
     take_backward,
 )
 from .losses import (
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_backward,
-    cross_entropy,
-    cross_entropy_backward,
+    huber_loss,
+    huber_loss_backward,
+    mae_loss,
+    mae_loss_backward,
     mse_loss,
     mse_loss_backward,
 )
@@ -147,6 +161,8 @@ __all__ = [
     "astype_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -168,12 +184,18 @@ __all__ = [
     "exp_backward",
     "greater",
     "greater_equal",
+    "hinge_loss",
+    "hinge_loss_backward",
+    "huber_loss",
+    "huber_loss_backward",
     "less",
     "less_equal",
     "log",
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "mae_loss",
+    "mae_loss_backward",
     "matmul",
     "matmul_backward",
     "max",
@@ -194,6 +216,8 @@ __all__ = [
     "multiply_backward",
     "negative",
     "negative_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "not_equal",
     "power",
     "power_backward",
