@@ -19,11 +19,11 @@ def _divisor(args):  # type: ignore[no-untyped-def]
 
 @inline
 def _scales(args, scales, weights, rests, t, count, start, weighted):  # type: ignore[no-untyped-def]
-    """What the gradient of each target is multiplied by, 0 for ignored targets.
+    """What the gradient of each target is multiplied by; anything for ignored targets.
 
     ``scales``: the true logit; ``rests``: the probabilities; ``weights``: all logits, times the weight of the class.
     """
-    g, step, ignored = shift(pointer(args, 2), start * integer(args, 3)), integer(args, 3), integer(args, 8)
+    g, step = shift(pointer(args, 2), start * integer(args, 3)), integer(args, 3)
     divisor = _divisor(args)
     for j in range(count):
         scales[j] = g[j * step] / divisor
@@ -40,10 +40,6 @@ def _scales(args, scales, weights, rests, t, count, start, weighted):  # type: i
     else:
         for j in range(count):
             rests[j] = scales[j]
-    if not all_count(args, t, count, integer(args, 12), ignored):
-        for j in range(count):
-            if t[j] == ignored:
-                scales[j], rests[j], weights[j] = 0, 0, 0
 
 
 def _rows(weighted):  # type: ignore[no-untyped-def]

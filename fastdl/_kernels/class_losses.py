@@ -21,7 +21,8 @@ NONE, SUM, MEAN = -1, 0, 1  # modes
 def _conclude_sums(args, s, w):  # type: ignore[no-untyped-def]
     if integer(args, 4) == MEAN:
         pointer(args, 0)[0] = number(args, s / w)
-        pointer(args, 1)[0] = number(args, w)
+        if integer(args, 1) != 0:
+            pointer(args, 1)[0] = number(args, w)
     else:
         pointer(args, 0)[0] = number(args, s)
 
@@ -75,11 +76,12 @@ def all_count(args, t, count, classes, ignored):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _gather(args, tops, sums, z, t, count, step, class_step):  # type: ignore[no-untyped-def]
+def _gather(args, tops, sums, z, t, count, step, class_step, many):  # type: ignore[no-untyped-def]
     """From the largest logit of each target to its distance from the true one, 0 for ignored targets, whose sum of
-    exponentials becomes 1. Returns how many targets count. Target j has its logits from z[j step] on."""
+    exponentials becomes 1. Returns how many targets count. Target j has its logits from z[j step] on. ``many``: a loop
+    that finds nothing to be careful about is worth its time."""
     classes, ignored, counted = integer(args, 12), integer(args, 8), count
-    if all_count(args, t, count, classes, ignored):
+    if many and all_count(args, t, count, classes, ignored):
         for j in range(count):
             tops[j] -= z[j * step + t[j] * class_step]
         return counted
@@ -240,11 +242,11 @@ def _rows(weighted):  # type: ignore[no-untyped-def]
                             s += w[c] * (tops[r] - row[c])
                     rests[r] = a * s
                 s = weigh(args, weights, rests, t, count)
-                _gather(args, tops, sums, z, t, count, classes, 1)
+                _gather(args, tops, sums, z, t, count, classes, 1, False)
                 kept, rest = number(args, 1) - real(args, 14), of_all_classes(args, a)
                 _conclude_weighted(args, cell, tops, sums, weights, rests, count, first, s, kept, rest)
             else:
-                counted = _gather(args, tops, sums, z, t, count, classes, 1)
+                counted = _gather(args, tops, sums, z, t, count, classes, 1, False)
                 _conclude(args, cell, tops, sums, count, first, counted)
 
     return kernel
@@ -277,11 +279,11 @@ def _planes(weighted):  # type: ignore[no-untyped-def]
                         for j in range(count):
                             rests[j] += share * (tops[j] - plane[j])
                 s = weigh(args, weights, rests, t, count)
-                _gather(args, tops, sums, z, t, count, 1, pixels)
+                _gather(args, tops, sums, z, t, count, 1, pixels, True)
                 kept, rest = number(args, 1) - real(args, 14), of_all_classes(args, a)
                 _conclude_weighted(args, cell, tops, sums, weights, rests, count, start, s, kept, rest)
             else:
-                counted = _gather(args, tops, sums, z, t, count, 1, pixels)
+                counted = _gather(args, tops, sums, z, t, count, 1, pixels, True)
                 _conclude(args, cell, tops, sums, count, start, counted)
 
     return kernel

@@ -1,4 +1,4 @@
-"""The primitives of losses whose targets are classes, of their gradients, and of what their mean divides by.
+"""The primitives of losses whose targets are classes and of their gradients.
 
 Letters: N examples, C classes, z logits or log-probabilities, t targets, w weights of the classes (constants), W total
 weight of the targets that count, g gradient of the loss. k is 1 / W for the reduction "mean" and 1 otherwise.
@@ -17,11 +17,10 @@ from ._losses import FLOAT64, of_grad
 _MODES = {"none": -1, "sum": 0, "mean": 1}
 
 
-def _infer_loss(z: Spec, t: Spec, w: Spec | None, reduction: str, **attrs: Any) -> tuple[Spec, ...]:
-    """The loss, and for the mean the total weight, which the gradient needs."""
-    if reduction == "mean":
-        return Spec((), z.dtype), Spec((), z.dtype)
-    return (Spec(t.shape if reduction == "none" else (), z.dtype),)
+def _infer_loss(z: Spec, t: Spec, w: Spec | None, reduction: str, kept: bool = False, **attrs: Any) -> tuple[Spec, ...]:
+    """The loss, and if it is kept for the gradient, the total weight by which a mean is divided."""
+    loss = Spec(t.shape if reduction == "none" else (), z.dtype)
+    return (loss, Spec((), z.dtype)) if kept and reduction == "mean" else (loss,)
 
 
 def _layout(z: Operand, t: Operand, name: str) -> tuple[str, list[Any], int]:
@@ -66,30 +65,22 @@ def _launch_sum(
         lowering.launch(Kernel("class_losses", "total"), dtype, head, cells=1, work=2 * count)
 
 
-def _lower_weight(lowering: Lowering, inputs: Any, outputs: Any, op: str, classes: int, ignored: int, **_: Any) -> None:
-    (t, w), count = inputs, -(-inputs[0].size // 4096)
-    rest = [*_targets(lowering, op, None, t, w, classes, ignored), t.size, classes]
-    _launch_sum(lowering, "weight", outputs, "sum", rest, count, t.size)
-
-
-# The total weight of the targets, for a gradient that is computed without its forward pass.
-_weight = Primitive(
-    "class_weight",
-    lambda t, w, op, classes, ignored, dtype: (Spec((), dtype),),
-    _lower_weight,
-    lambda grads, inputs, outputs, **attrs: (None, None),
-)
-
-
-def total_weight(reduction: str, op: str, z: Any, t: Any, w: Any, ignored: int) -> Any:
-    """W, or None where nothing is divided by it."""
-    if reduction != "mean":
-        return None
-    return _weight(t, w, op=op, classes=z.shape[1], ignored=ignored, dtype=np.dtype(z.dtype))[0]
+def _divisor(lowering: Lowering, total: Operand | None, dtype: Any, rest: list[Any], t: Operand, classes: int) -> Any:
+    """The total weight, computed here for a gradient that comes without what its forward pass kept."""
+    if total is None:
+        total = lowering.scratch((), dtype)
+        _launch_sum(lowering, "weight", [total], "sum", [*rest, t.size, classes], -(-t.size // 4096), t.size)
+    return total
 
 
 def _lower_cross_entropy(
-    lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int, smoothing: float
+    lowering: Lowering,
+    inputs: Any,
+    outputs: Any,
+    reduction: str,
+    ignored: int = -100,
+    smoothing: float = 0.0,
+    kept: bool = False,
 ) -> None:
     z, t, w = inputs
     kernel, sizes, count = _layout(z, t, "cross_entropy" if w is None else "cross_entropy_weighted")
@@ -97,7 +88,9 @@ def _lower_cross_entropy(
     _launch_sum(lowering, kernel, outputs, reduction, rest, count, 0.7 * z.size)
 
 
-def _cross_entropy_vjp(grads: Any, inputs: Any, outputs: Any, **attrs: Any) -> tuple[Any, None, None]:
+def _cross_entropy_vjp(
+    grads: Any, inputs: Any, outputs: Any, kept: bool = False, **attrs: Any
+) -> tuple[Any, None, None]:
     # In the forward pass each loss was -(1 - a) w_t log s_t - a / C sum of w_c log s_c with s = softmax(z), smoothing
     # a.
     total = outputs[1] if len(outputs) > 1 else None
@@ -108,12 +101,15 @@ cross_entropy = Primitive("cross_entropy", _infer_loss, _lower_cross_entropy, _c
 
 
 def _lower_cross_entropy_grad(
-    lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int, smoothing: float
+    lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int = -100, smoothing: float = 0.0
 ) -> None:
     (grad, z, t, w, total), (dz,) = inputs, outputs
     kernel, sizes, count = _layout(z, t, "cross_entropy" if w is None else "cross_entropy_weighted")
+    rest = _targets(lowering, "cross_entropy", z, t, w, z.shape[1], ignored)
+    if reduction == "mean":
+        total = _divisor(lowering, total, z.dtype, rest, t, z.shape[1])
     head: list[Any] = [dz, total, grad, int(reduction == "none"), _MODES[reduction]]
-    rest = [*_targets(lowering, "cross_entropy", z, t, w, z.shape[1], ignored), *sizes, smoothing]
+    rest = [*rest, *sizes, smoothing]
     lowering.launch(Kernel("class_gradients", kernel), z.dtype, [*head, *rest], cells=count, work=0.8 * z.size)
 
 
@@ -125,7 +121,7 @@ def _of_each_target(values: Any, t: Any, like: Any, ignored: int) -> Any:
 
 
 def _cross_entropy_grad_vjp(
-    grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int, smoothing: float
+    grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int = -100, smoothing: float = 0.0
 ) -> tuple[Any, ...]:
     # In the forward pass y = k g (b_t s - c) with s = softmax(z), b_t = (1 - a) w_t + a / C sum of w, and c without z,
     # so with the gradient h of y: dg = sum of k h (b_t s - c), dz = k g b_t (gradient of softmax for h).
@@ -141,7 +137,9 @@ def _cross_entropy_grad_vjp(
     all_classes = elementwise.multiply(reductions.sum(w), smoothing / z.shape[1])
     b = elementwise.add(elementwise.multiply(w, 1 - smoothing), all_classes)
     factor = elementwise.multiply(g, _of_each_target(b, t, z, ignored))
-    factor = factor if total is None else elementwise.divide(factor, total)
+    if reduction == "mean":
+        total = reductions.sum(_of_each_target(w, t, z, ignored)) if total is None else total
+        factor = elementwise.divide(factor, total)
     (dz,) = activations.softmax_backward(elementwise.multiply(h, factor), z, 1)
     return dg, dz, None, None, None
 
@@ -159,14 +157,18 @@ cross_entropy_grad = Primitive(
 )
 
 
-def _lower_nll(lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int) -> None:
+def _lower_nll(
+    lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int = -100, kept: bool = False
+) -> None:
     z, t, w = inputs
     sizes, count = _nll_layout(z, t)
     rest = [*_targets(lowering, "nll_loss", z, t, w, z.shape[1], ignored), *sizes]
     _launch_sum(lowering, "nll", outputs, reduction, rest, count, 1.5 * t.size)
 
 
-def _nll_vjp(grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int) -> tuple[Any, None, None]:
+def _nll_vjp(
+    grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int = -100, kept: bool = False
+) -> tuple[Any, None, None]:
     # In the forward pass each loss was -w_t z_t.
     z, t, w = inputs
     total = outputs[1] if len(outputs) > 1 else None
@@ -176,17 +178,22 @@ def _nll_vjp(grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int
 nll = Primitive("nll_loss", _infer_loss, _lower_nll, _nll_vjp)
 
 
-def _lower_nll_grad(lowering: Lowering, inputs: Any, outputs: Any, reduction: str, ignored: int, classes: int) -> None:
+def _lower_nll_grad(
+    lowering: Lowering, inputs: Any, outputs: Any, reduction: str, classes: int, ignored: int = -100
+) -> None:
     (grad, t, w, total), (dz,) = inputs, outputs
     sizes, count = _nll_layout(dz, t)
+    rest = _targets(lowering, "nll_loss", None, t, w, classes, ignored)
+    if reduction == "mean":
+        total = _divisor(lowering, total, dz.dtype, rest, t, classes)
     head: list[Any] = [dz, total, grad, int(reduction == "none"), _MODES[reduction]]
-    rest = [*_targets(lowering, "nll_loss", None, t, w, classes, ignored), *sizes]
+    rest = [*rest, *sizes]
     work = 1.5 * t.size + 0.1 * dz.size
     lowering.launch(Kernel("class_gradients", "nll"), dz.dtype, [*head, *rest], cells=count, work=work)
 
 
 def _nll_grad_vjp(
-    grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int, classes: int
+    grads: Any, inputs: Any, outputs: Any, reduction: str, classes: int, ignored: int = -100
 ) -> tuple[Any, None, None, None]:
     # In the forward pass y = -k g w_t [c = t], which is linear in g, so with the gradient h of y: dg is the loss of h.
     (h,), (_, t, w, _) = grads, inputs
@@ -195,7 +202,7 @@ def _nll_grad_vjp(
 
 nll_grad = Primitive(
     "nll_loss_grad",
-    lambda grad, t, w, total, reduction, ignored, classes: (Spec((t.shape[0], classes, *t.shape[1:]), grad.dtype),),
+    lambda grad, t, w, total, classes, **attrs: (Spec((t.shape[0], classes, *t.shape[1:]), grad.dtype),),
     _lower_nll_grad,
     _nll_grad_vjp,
 )

@@ -4,12 +4,11 @@ Letters: N examples, C classes, z logits or log-probabilities, t targets, w weig
 weight of the targets that count, g gradient of the loss. k is 1 / W for the reduction "mean" and 1 otherwise.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..ops import op
+from ..ops import Primitive, Symbol, op
 from . import _class_losses as primitives
 from ._door import array, choice, describe, floats, indices
 from ._draw import losses as draw
@@ -21,7 +20,8 @@ def _checked(
 ) -> list[Any]:
     """Scores (N, C, ...), classes (N, ...), weights (C,) and the ignored class."""
     choice(name, "reduction", reduction, REDUCTIONS)
-    z, w = floats(name, optional=("weight",), **{what: scores, "weight": weight})
+    given = {what: scores} if weight is None else {what: scores, "weight": weight}
+    z, w = (*floats(name, **given), None)[:2]
     t = np.asarray(target) if isinstance(target, (int, list, tuple)) else array(name, "target", target)
     if t.dtype.kind == "f":
         raise TypeError(
@@ -55,18 +55,28 @@ def _smoothed(name: str, z: Any, w: Any, label_smoothing: Any) -> list[Any]:
     return [w, float(label_smoothing)]
 
 
-def _run(name: str, target: Any, ignored: int, classes: int, run: Callable[[], Any]) -> Any:
+def _run(primitive: Primitive, inputs: tuple[Any, ...], t: Any, z: Any, attrs: dict[str, Any]) -> Any:
     """The result of a primitive; an error about a class that is not there names it, if the targets are known."""
     try:
-        return run()
+        return primitive(*inputs, **attrs)[0]
     except IndexError as error:
-        if not isinstance(target, np.ndarray):
-            raise
-        wrong = np.argwhere(((target < 0) | (target >= classes)) & (target != ignored))
-        if not len(wrong):
-            raise
-        place = tuple(wrong[0].tolist())
-        raise IndexError(f"{error}: target{list(place)} is {target[place]}") from None
+        found = np.argwhere(((t < 0) | (t >= z.shape[1])) & (t != attrs.get("ignored", -100))).tolist()
+        raise IndexError(f"{error}: target{found[0]} is {t[tuple(found[0])]}") from None
+
+
+def _attributes(reduction: str, ignored: int, smoothing: float = 0.0, *arrays: Any) -> dict[str, Any]:
+    """The primitive's attributes but for those that have their usual values: an eager call looks all of them up.
+
+    The total weight is kept for the gradient where the primitive is recorded, among ``arrays``.
+    """
+    attrs: dict[str, Any] = {"reduction": reduction}
+    if ignored != -100:
+        attrs["ignored"] = ignored
+    if smoothing:
+        attrs["smoothing"] = smoothing
+    if any([isinstance(x, Symbol) for x in arrays]):
+        attrs["kept"] = True
+    return attrs
 
 
 def cross_entropy_backward(
@@ -87,13 +97,8 @@ def cross_entropy_backward(
     z, t, w, ignored = _checked(name, "logits", logits, target, weight, ignore_index, reduction)
     w, smoothing = _smoothed(name, z, w, label_smoothing)
     grad = loss_grad(name, grad, t, z.dtype, reduction)
-    attrs = {"reduction": reduction, "ignored": ignored, "smoothing": smoothing}
-
-    def run() -> Any:
-        total = primitives.total_weight(reduction, "cross_entropy", z, t, w, ignored)
-        return primitives.cross_entropy_grad(grad, z, t, w, total, **attrs)[0]
-
-    return _run(name, t, ignored, z.shape[1], run), None
+    attrs = _attributes(reduction, ignored, smoothing)
+    return _run(primitives.cross_entropy_grad, (grad, z, t, w, None), t, z, attrs), None
 
 
 @op(draw=draw.cross_entropy)
@@ -131,8 +136,8 @@ def cross_entropy(
     name = "cross_entropy"
     z, t, w, ignored = _checked(name, "logits", logits, target, weight, ignore_index, reduction)
     w, smoothing = _smoothed(name, z, w, label_smoothing)
-    attrs = {"reduction": reduction, "ignored": ignored, "smoothing": smoothing}
-    return _run(name, t, ignored, z.shape[1], lambda: primitives.cross_entropy(z, t, w, **attrs))[0]
+    attrs = _attributes(reduction, ignored, smoothing, z, t)
+    return _run(primitives.cross_entropy, (z, t, w), t, z, attrs)
 
 
 def nll_loss_backward(
@@ -147,13 +152,8 @@ def nll_loss_backward(
     """In the forward pass each loss was -w_t z_t, so dz = -w_t k g at the target's class and 0 elsewhere."""
     name = "nll_loss_backward"
     z, t, w, ignored = _checked(name, "log_probabilities", log_probabilities, target, weight, ignore_index, reduction)
-    grad, classes = loss_grad(name, grad, t, z.dtype, reduction), z.shape[1]
-
-    def run() -> Any:
-        total = primitives.total_weight(reduction, "nll_loss", z, t, w, ignored)
-        return primitives.nll_grad(grad, t, w, total, reduction=reduction, ignored=ignored, classes=classes)[0]
-
-    return _run(name, t, ignored, classes, run), None
+    attrs = {"classes": z.shape[1]} | _attributes(reduction, ignored)
+    return _run(primitives.nll_grad, (loss_grad(name, grad, t, z.dtype, reduction), t, w, None), t, z, attrs), None
 
 
 @op(draw=draw.nll_loss)
@@ -184,5 +184,5 @@ def nll_loss(
     """
     name = "nll_loss"
     z, t, w, ignored = _checked(name, "log_probabilities", log_probabilities, target, weight, ignore_index, reduction)
-    attrs = {"reduction": reduction, "ignored": ignored}
-    return _run(name, t, ignored, z.shape[1], lambda: primitives.nll(z, t, w, **attrs))[0]
+    attrs = _attributes(reduction, ignored, 0.0, z, t)
+    return _run(primitives.nll, (z, t, w), t, z, attrs)
