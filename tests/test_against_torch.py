@@ -134,6 +134,19 @@ def batch_norm(x, weight, bias, mean, var, *, training=False, momentum=0.1, eps=
     z = (x.transpose(1, -1) - mean) / torch.sqrt(var + eps)
     z = z if weight is None else z * weight
     return (z if bias is None else z + bias).transpose(1, -1)
+def hinge_loss(scores, target, *, reduction="mean"):
+    each = torch.clamp(1 - target * scores, min=0)
+    return each if reduction == "none" else getattr(torch, reduction)(each)
+
+
+def weighted(loss):
+    """The loss with those of its options that are arrays as tensors."""
+
+    def with_tensors(x, target, **options):
+        tensors = {k: torch.tensor(v.copy()) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+        return loss(x, target, **tensors)
+
+    return with_tensors
 
 
 OPS = {
@@ -171,8 +184,13 @@ OPS = {
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "mse_loss": T.mse_loss,
-    "cross_entropy": T.cross_entropy,
-    "binary_cross_entropy_with_logits": T.binary_cross_entropy_with_logits,
+    "mae_loss": T.l1_loss,
+    "huber_loss": T.huber_loss,
+    "hinge_loss": hinge_loss,
+    "cross_entropy": weighted(T.cross_entropy),
+    "nll_loss": weighted(T.nll_loss),
+    "binary_cross_entropy": weighted(T.binary_cross_entropy),
+    "binary_cross_entropy_with_logits": weighted(T.binary_cross_entropy_with_logits),
     "concatenate": lambda arrays, axis=0: torch.cat(arrays, axis),
     "broadcast_to": torch.broadcast_to,
     "transpose": lambda x, axes=None: x.permute(tuple(range(x.ndim))[::-1] if axes is None else axes),

@@ -1,13 +1,14 @@
-"""Loss kernels: one number per target, their sum, and the gradients.
+"""Kernels of losses with one target for each prediction: each loss, their sum, and the gradients.
 
 With one cell a kernel that sums finishes the job itself, because a small batch is bound by overhead; with several each
 leaves a partial sum in float64, and ``total`` adds those in order. Loops with an exponential in them run over multiples
 of 16 elements, the last element repeated or zeros appended, since one scalar exponential takes as long as a vector of
-them. Letters: N examples, C classes, p predictions, z logits, t targets, e exponentials, g gradient of the loss.
+them. Letters: p predictions or probabilities, z logits, t targets, d a number that the loss depends on, g gradient of
+the loss. A formula is ``f(args, x, t, d)``: a loss, or its derivative with respect to x.
 """
 
 from . import vector_math as vm
-from .block import doubles, integer, integers, number, pointer, shift, stack
+from .block import doubles, integer, number, pointer, real, shift, stack
 from .compiler import in_order, inline
 
 
@@ -30,23 +31,23 @@ def total(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 def _each(formula):  # type: ignore[no-untyped-def]
-    """y[i] = f(a[i], t[i]). Slots: y, a, t, n."""
+    """y[i] = f(a[i], t[i]). Slots: y, a, t, n, d."""
     f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-        y, a, t, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
+        y, a, t, n, d = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3), real(args, 4)
         for i in range(lo * 4096, min(n, hi * 4096)):
-            y[i] = f(args, a[i], t[i])
+            y[i] = f(args, a[i], t[i], d)
 
     return kernel
 
 
 def _sum(formula):  # type: ignore[no-untyped-def]
-    """Sum of f(a[i], t[i]). Slots: 0..3 of ``_finish``, 4 a, 5 t, 6 n."""
+    """Sum of f(a[i], t[i]). Slots: 0..3 of ``_finish``, 4 a, 5 t, 6 n, 7 d."""
     f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-        a, t, n = pointer(args, 4), pointer(args, 5), integer(args, 6)
+        a, t, n, d = pointer(args, 4), pointer(args, 5), integer(args, 6), real(args, 7)
         for cell in range(lo, hi):
             last, sum_of_cell = min(n, (cell + 1) * 4096), 0.0
             for i in range(cell * 4096, last, 256):
@@ -54,251 +55,215 @@ def _sum(formula):  # type: ignore[no-untyped-def]
                 x, y, full = shift(a, i), shift(t, i), count // 16 * 16
                 s = number(args, 0)
                 for j in range(full):
-                    s += f(args, x[j], y[j])
+                    s += f(args, x[j], y[j], d)
                 for j in range(full, (count + 15) // 16 * 16):
                     k = min(j, count - 1)
-                    s += f(args, x[k], y[k]) if j < count else number(args, 0)
+                    s += f(args, x[k], y[k], d) if j < count else number(args, 0)
                 sum_of_cell += s
             _finish(args, cell, sum_of_cell)
 
     return kernel
 
 
+@inline
+def _scaled(args, y, r, g, step, scale, i, count):  # type: ignore[no-untyped-def]
+    """y[i + j] = g scale r[j], with one g or one for each element."""
+    if step == 0:
+        c = number(args, g[0] * scale)
+        for j in range(count):
+            y[i + j] = c * r[j]
+    else:
+        c = number(args, scale)
+        for j in range(count):
+            y[i + j] = g[i + j] * c * r[j]
+
+
 def _gradient(formula):  # type: ignore[no-untyped-def]
     """y[i] = g f(a[i], t[i]) factor / divisor, g one number or one per element.
 
-    Slots: y, a, t, n, g, step of g, factor, divisor.
+    Slots: y, a, t, n, g, step of g, factor, divisor, d.
     """
     f = in_order(formula)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, a, t, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
-        g, step, scale = pointer(args, 4), integer(args, 5), integer(args, 6) / integer(args, 7)
+        g, step, scale, d = pointer(args, 4), integer(args, 5), integer(args, 6) / integer(args, 7), real(args, 8)
         r = stack(args, 256)
         last = min(n, hi * 4096)
         for i in range(lo * 4096, last, 256):
             count = min(256, last - i)
             x, z, full = shift(a, i), shift(t, i), count // 16 * 16
             for j in range(full):
-                r[j] = f(args, x[j], z[j])
+                r[j] = f(args, x[j], z[j], d)
             for j in range(full, (count + 15) // 16 * 16):
                 k = min(j, count - 1)
-                r[j] = f(args, x[k], z[k])
-            if step == 0:
-                c = number(args, g[0] * scale)
-                for j in range(count):
-                    y[i + j] = c * r[j]
-            else:
-                c = number(args, scale)
-                for j in range(count):
-                    y[i + j] = g[i + j] * c * r[j]
+                r[j] = f(args, x[k], z[k], d)
+            _scaled(args, y, r, g, step, scale, i, count)
 
     return kernel
 
 
-def _squared_error(args, p, t):  # type: ignore[no-untyped-def]
+def _block(formula):  # type: ignore[no-untyped-def]
+    """A helper r[j] = w f(a, t, d) for the elements i..i + count, at most 256; the slots k.. hold a, t, w and d.
+
+    w and d are as many as the elements; absent (null pointers) they are 1.
+    """
+    f = in_order(formula)
+
+    def block(args, k, i, count, x, y, w, d, r):  # type: ignore[no-untyped-def]
+        a, t = shift(pointer(args, k), i), shift(pointer(args, k + 1), i)
+        up = (count + 15) // 16 * 16
+        for j in range(up):
+            x[j], y[j], w[j], d[j] = a[count - 1], t[count - 1], 1, 1
+        for j in range(count):
+            x[j], y[j] = a[j], t[j]
+        if integer(args, k + 2) != 0:
+            weights = shift(pointer(args, k + 2), i)
+            for j in range(count):
+                w[j] = weights[j]
+        if integer(args, k + 3) != 0:
+            numbers = shift(pointer(args, k + 3), i)
+            for j in range(count):
+                d[j] = numbers[j]
+        for j in range(up):
+            r[j] = w[j] * f(args, x[j], y[j], d[j])
+
+    return inline(block)
+
+
+def _weighted_each(formula):  # type: ignore[no-untyped-def]
+    """y[i] = w[i] f(a[i], t[i], d[i]). Slots: y, n, a, t, w, d."""
+    block = _block(formula)
+
+    def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+        y, n = pointer(args, 0), integer(args, 1)
+        x, t, w, d, r = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
+        last = min(n, hi * 4096)
+        for i in range(lo * 4096, last, 256):
+            count = min(256, last - i)
+            block(args, 2, i, count, x, t, w, d, r)
+            for j in range(count):
+                y[i + j] = r[j]
+
+    return kernel
+
+
+def _weighted_sum(formula):  # type: ignore[no-untyped-def]
+    """Sum of w[i] f(a[i], t[i], d[i]). Slots: 0..3 of ``_finish``, 4 n, 5 a, 6 t, 7 w, 8 d."""
+    block = _block(formula)
+
+    def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+        n = integer(args, 4)
+        x, t, w, d, r = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
+        for cell in range(lo, hi):
+            last, sum_of_cell = min(n, (cell + 1) * 4096), 0.0
+            for i in range(cell * 4096, last, 256):
+                count = min(256, last - i)
+                block(args, 5, i, count, x, t, w, d, r)
+                s = number(args, 0)
+                for j in range(count):
+                    s += r[j]
+                sum_of_cell += s
+            _finish(args, cell, sum_of_cell)
+
+    return kernel
+
+
+def _weighted_gradient(formula):  # type: ignore[no-untyped-def]
+    """y[i] = g w[i] f(a[i], t[i], d[i]) / divisor. Slots: y, n, a, t, w, d, g, step of g, divisor."""
+    block = _block(formula)
+
+    def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+        y, n, g, step, scale = pointer(args, 0), integer(args, 1), pointer(args, 6), integer(args, 7), integer(args, 8)
+        x, t, w, d, r = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
+        last = min(n, hi * 4096)
+        for i in range(lo * 4096, last, 256):
+            count = min(256, last - i)
+            block(args, 2, i, count, x, t, w, d, r)
+            _scaled(args, y, r, g, step, 1 / scale, i, count)
+
+    return kernel
+
+
+def _mse(args, p, t, d):  # type: ignore[no-untyped-def]
     return (p - t) * (p - t)
 
 
-def _bce(args, z, t):  # type: ignore[no-untyped-def]
+def _mae_slope(args, p, t, d):  # type: ignore[no-untyped-def]
+    e = p - t
+    return number(args, 1) if e > 0 else (number(args, -1) if e < 0 else e)  # 0, or NaN
+
+
+def _huber(args, p, t, d):  # type: ignore[no-untyped-def]
+    e, half = abs(p - t), number(args, 0.5)
+    return half * e * e if e < d else d * (e - half * d)
+
+
+def _huber_slope(args, p, t, d):  # type: ignore[no-untyped-def]
+    e = p - t
+    return d if e > d else (-d if e < -d else e)
+
+
+def _hinge(args, z, t, d):  # type: ignore[no-untyped-def]
+    margin = number(args, 1) - t * z
+    return number(args, 0) if margin <= 0 else margin
+
+
+def _hinge_slope(args, z, t, d):  # type: ignore[no-untyped-def]
+    return number(args, 0) if number(args, 1) - t * z <= 0 else -t
+
+
+@inline
+def _log(args, p):  # type: ignore[no-untyped-def]
+    """log(p), but no less than -100; NaN below 0."""
+    lowest, y = number(args, -100), vm.log(p)
+    return lowest if y < lowest else y
+
+
+def _bce(args, p, t, d):  # type: ignore[no-untyped-def]
+    one = number(args, 1)
+    return -(t * _log(args, p) + (one - t) * _log(args, one - p))
+
+
+def _bce_slope(args, p, t, d):  # type: ignore[no-untyped-def]
+    product, least = (number(args, 1) - p) * p, number(args, 1e-12)
+    return (p - t) / (least if product < least else product)
+
+
+def _logits(args, z, t, d):  # type: ignore[no-untyped-def]
     return ((z if z > 0 else number(args, 0)) - z * t) + vm.log1p(vm.exp(-abs(z)))
 
 
-def _bce_slope(args, z, t):  # type: ignore[no-untyped-def]
+def _logits_slope(args, z, t, d):  # type: ignore[no-untyped-def]
     """s(z) - t. Where s is near 1 it is (1 - t) - s(-z), so that a sure and right prediction keeps its small slope."""
     e = vm.exp(-abs(z))
     s = e / (number(args, 1) + e)
     return (number(args, 1) - t) - s if z > 0 else s - t
 
 
-mse_each, mse_sum = _each(_squared_error), _sum(_squared_error)
-mse_grad = _gradient(lambda args, p, t: p - t)
-bce_each, bce_sum = _each(_bce), _sum(_bce)
-bce_grad = _gradient(_bce_slope)
+def _logits_weighing_yes(args, z, t, d):  # type: ignore[no-untyped-def]
+    """d t softplus(-z) + (1 - t) softplus(z)."""
+    small, zero = vm.log1p(vm.exp(-abs(z))), number(args, 0)
+    return d * t * (small - (zero if z > 0 else z)) + (number(args, 1) - t) * (small + (z if z > 0 else zero))
 
 
-@inline
-def _top(args, lanes, z, n):  # type: ignore[no-untyped-def]
-    """The largest of n numbers, where a NaN may be passed over: it comes back in the exponentials."""
-    top, done = z[0], 0
-    if n >= 64:
-        done = n // 32 * 32
-        for j in range(32):
-            lanes[j] = top
-        for i in range(0, done, 32):
-            for j in range(32):
-                lanes[j] = z[i + j] if z[i + j] > lanes[j] else lanes[j]
-        for j in range(32):
-            top = lanes[j] if lanes[j] > top else top
-    for i in range(done, n):
-        top = z[i] if z[i] > top else top
-    return top
+def _logits_weighing_yes_slope(args, z, t, d):  # type: ignore[no-untyped-def]
+    """(1 - t) s(z) - d t s(-z)."""
+    one = number(args, 1)
+    e = vm.exp(-abs(z))
+    less = e / (one + e)
+    more = one / (one + e)
+    return (one - t) * (more if z > 0 else less) - d * t * (less if z > 0 else more)
 
 
-@inline
-def _row_exponentials(args, e, tops, sums, z, count, classes, to, keep):  # type: ignore[no-untyped-def]
-    """Of ``count`` rows: the largest logit, the sum of exp(z - largest), and if ``keep`` these exponentials.
-
-    Either the rows fit into e (2048), or there is one, done 2048 classes at a time. All rows are exponentiated in one
-    loop, since few classes do not fill vectors.
-    """
-    for r in range(count):
-        tops[r] = _top(args, e, shift(z, r * classes), classes)
-        sums[r] = 0
-    for first in range(0, classes, 2048):
-        width = min(2048, classes - first)
-        size = count * width
-        up = (size + 15) // 16 * 16
-        for r in range(count):
-            row, x, top = shift(z, r * classes + first), shift(e, r * width), tops[r]
-            for c in range(width):
-                x[c] = row[c] - top
-        for k in range(size, up):
-            e[k] = 0
-        for k in range(up):
-            e[k] = vm.exp(e[k])
-        for r in range(count):
-            x, s = shift(e, r * width), number(args, 0)
-            for c in range(width):
-                s += x[c]
-            sums[r] += s
-        if keep:
-            for k in range(size):
-                to[first + k] = e[k]
-
-
-@inline
-def _conclude(args, cell, tops, sums, count, start):  # type: ignore[no-untyped-def]
-    """loss = log(sum) + (largest - true logit), the latter in ``tops``: into y (divisor -1) or summed."""
-    up = (count + 15) // 16 * 16
-    for r in range(count, up):
-        tops[r], sums[r] = 0, 1
-    for r in range(up):
-        tops[r] += vm.log(sums[r])
-    if integer(args, 3) < 0:
-        y = shift(pointer(args, 0), start)
-        for r in range(count):
-            y[r] = tops[r]
-    else:
-        s = number(args, 0)
-        for r in range(count):
-            s += tops[r]
-        _finish(args, cell, s)
-
-
-def cross_entropy(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """-log softmax(z)[t] of rows z of C logits.
-
-    Slots: 0..3 of ``_finish`` (divisor -1: y takes one number per row), 4 z, 5 t, 6 rows, 7 classes, 8 rows of a cell,
-    9 status, 10 code.
-    """
-    rows, classes, cell_rows = integer(args, 6), integer(args, 7), integer(args, 8)
-    e, tops, sums = stack(args, 2048), stack(args, 256), stack(args, 256)
-    for cell in range(lo, hi):
-        first = cell * cell_rows
-        count = min(cell_rows, rows - first)
-        z, t = shift(pointer(args, 4), first * classes), shift(integers(args, 5), first)
-        _row_exponentials(args, e, tops, sums, z, count, classes, e, False)
-        for r in range(count):
-            if 0 <= t[r] < classes:
-                tops[r] -= z[r * classes + t[r]]
-            else:
-                integers(args, 9)[0] = integer(args, 10)
-        _conclude(args, cell, tops, sums, count, first)
-
-
-def cross_entropy_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = (softmax(z) - [c = t]) g / divisor.
-
-    Slots: y, z, t, g, step of g, divisor, rows, classes, rows of a cell, 9 status, 10 code.
-    """
-    g, step, divisor = pointer(args, 3), integer(args, 4), integer(args, 5)
-    rows, classes, cell_rows = integer(args, 6), integer(args, 7), integer(args, 8)
-    e, tops, sums = stack(args, 2048), stack(args, 256), stack(args, 256)
-    for cell in range(lo, hi):
-        first = cell * cell_rows
-        count = min(cell_rows, rows - first)
-        y, z = shift(pointer(args, 0), first * classes), shift(pointer(args, 1), first * classes)
-        t = shift(integers(args, 2), first)
-        _row_exponentials(args, e, tops, sums, z, count, classes, y, True)
-        for r in range(count):
-            scale = number(args, g[(first + r) * step] / divisor)
-            row, factor = shift(y, r * classes), scale / sums[r]
-            for c in range(classes):
-                row[c] *= factor
-            if 0 <= t[r] < classes:
-                row[t[r]] -= scale
-            else:
-                integers(args, 9)[0] = integer(args, 10)
-
-
-@inline
-def _tops(args, tops, z, step, count, classes):  # type: ignore[no-untyped-def]
-    """The largest logit of each of ``count`` pixels; the planes of the classes are ``step`` apart."""
-    for j in range(count):
-        tops[j] = z[j]
-    for c in range(1, classes):
-        plane = shift(z, c * step)
-        for j in range(count):
-            tops[j] = plane[j] if plane[j] > tops[j] else tops[j]
-
-
-def cross_entropy_planes(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """-log softmax(z)[t] of images z of C planes, the pixels on the vector lanes. A cell is up to 512 pixels.
-
-    Slots: 0..3 of ``_finish``, 4 z, 5 t, 6 pixels of an image, 7 classes, 8 cells of an image, 9 status, 10 code.
-    """
-    pixels, classes, chunks = integer(args, 6), integer(args, 7), integer(args, 8)
-    tops, sums = stack(args, 512), stack(args, 512)
-    for cell in range(lo, hi):
-        image, first = cell // chunks, cell % chunks * 512
-        count, start, place = min(512, pixels - first), image * pixels + first, image * classes * pixels + first
-        z, t = shift(pointer(args, 4), place), shift(integers(args, 5), start)
-        _tops(args, tops, z, pixels, count, classes)
-        for j in range(count):
-            sums[j] = 0
-        for c in range(classes):
-            plane = shift(z, c * pixels)
-            for j in range(count):
-                sums[j] += vm.exp(plane[j] - tops[j])
-        for j in range(count):
-            if 0 <= t[j] < classes:
-                tops[j] -= z[t[j] * pixels + j]
-            else:
-                integers(args, 9)[0] = integer(args, 10)
-        _conclude(args, cell, tops, sums, count, start)
-
-
-def cross_entropy_grad_planes(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Slots: y, z, t, g, step of g, divisor, 6..10 of ``cross_entropy_planes``."""
-    g, step, divisor = pointer(args, 3), integer(args, 4), integer(args, 5)
-    pixels, classes, chunks = integer(args, 6), integer(args, 7), integer(args, 8)
-    e, tops, sums = stack(args, 512), stack(args, 512), stack(args, 512)
-    for cell in range(lo, hi):
-        image, first = cell // chunks, cell % chunks * 512
-        count, start, place = min(512, pixels - first), image * pixels + first, image * classes * pixels + first
-        y, z, t = shift(pointer(args, 0), place), shift(pointer(args, 1), place), shift(integers(args, 2), start)
-        _tops(args, tops, z, pixels, count, classes)
-        for j in range(count):
-            sums[j] = 0
-        for c in range(classes):
-            plane, to = shift(z, c * pixels), shift(y, c * pixels)
-            for j in range(count):
-                e[j] = vm.exp(plane[j] - tops[j])
-                sums[j] += e[j]
-            for j in range(count):
-                to[j] = e[j]
-        scales, factors = tops, sums
-        for j in range(count):
-            scales[j] = number(args, g[(start + j) * step] / divisor)
-        for j in range(count):
-            factors[j] = scales[j] / sums[j]
-        for c in range(classes):
-            to = shift(y, c * pixels)
-            for j in range(count):
-                to[j] *= factors[j]
-        for j in range(count):
-            if 0 <= t[j] < classes:
-                y[t[j] * pixels + j] -= scales[j]
-            else:
-                integers(args, 9)[0] = integer(args, 10)
+mse_each, mse_sum, mse_grad = _each(_mse), _sum(_mse), _gradient(lambda args, p, t, d: p - t)
+mae_each, mae_sum = _each(lambda args, p, t, d: abs(p - t)), _sum(lambda args, p, t, d: abs(p - t))
+mae_grad = _gradient(_mae_slope)
+huber_each, huber_sum, huber_grad = _each(_huber), _sum(_huber), _gradient(_huber_slope)
+hinge_each, hinge_sum, hinge_grad = _each(_hinge), _sum(_hinge), _gradient(_hinge_slope)
+bce_each, bce_sum, bce_grad = _each(_bce), _sum(_bce), _gradient(_bce_slope)
+bce_weighted_each, bce_weighted_sum = _weighted_each(_bce), _weighted_sum(_bce)
+bce_weighted_grad = _weighted_gradient(_bce_slope)
+logits_each, logits_sum, logits_grad = _each(_logits), _sum(_logits), _gradient(_logits_slope)
+logits_weighted_each, logits_weighted_sum = _weighted_each(_logits_weighing_yes), _weighted_sum(_logits_weighing_yes)
+logits_weighted_grad = _weighted_gradient(_logits_weighing_yes_slope)

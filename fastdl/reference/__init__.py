@@ -51,6 +51,20 @@ from .batch_norm import (
     batch_norm,
     batch_norm_backward,
 )
+from .binary_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+    hinge_loss,
+    hinge_loss_backward,
+)
+from .class_losses import (
+    cross_entropy,
+    cross_entropy_backward,
+    nll_loss,
+    nll_loss_backward,
+)
 from .comparison import (
     equal,
     greater,
@@ -116,10 +130,10 @@ from .gather import (
     take_backward,
 )
 from .losses import (
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_backward,
-    cross_entropy,
-    cross_entropy_backward,
+    huber_loss,
+    huber_loss_backward,
+    mae_loss,
+    mae_loss_backward,
     mse_loss,
     mse_loss_backward,
 )
@@ -181,6 +195,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
@@ -212,6 +228,10 @@ __all__ = [
     "greater_equal",
     "group_norm",
     "group_norm_backward",
+    "hinge_loss",
+    "hinge_loss_backward",
+    "huber_loss",
+    "huber_loss_backward",
     "instance_norm",
     "instance_norm_backward",
     "layer_norm",
@@ -222,6 +242,8 @@ __all__ = [
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "mae_loss",
+    "mae_loss_backward",
     "matmul",
     "matmul_backward",
     "max",
@@ -242,6 +264,8 @@ __all__ = [
     "multiply_backward",
     "negative",
     "negative_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "not_equal",
     "power",
     "power_backward",

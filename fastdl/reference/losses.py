@@ -1,18 +1,14 @@
-"""The loss functions, which measure how far predictions are from targets, and their gradients.
+"""The losses of predicted values, which measure how far predictions are from targets, and their gradients.
 
-Letters: N examples, C classes; g is the gradient of the final result with respect to the loss (`grad`). Each
-loss first has one value per target; `reduction` says what becomes of them: "mean" divides their sum by the
-number of targets, "sum" adds them up, "none" leaves them as they are. So `grad` is a number for "mean" and
-"sum", and has the shape of the targets for "none".
+Letters: p predictions, t targets, g the gradient of the final result with respect to a loss (`grad`, for the reduction
+"mean" divided by the number of targets).
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, as_integers, evaluate, pick, quiet
-from .activations import log_softmax, sigmoid, softmax
+from ._arrays import FloatArray, Index, Indices, quiet
+from ._losses import grad_of_each, reduce_losses, same_shapes
 
 
 def mse_loss(
@@ -25,8 +21,8 @@ def mse_loss(
     >>> float(mse_loss([1, 2, 3], [1, 0, 0]).round(4))
     4.3333
     """
-    p, t = _same_shapes("mse_loss", "prediction", prediction, target)
-    return _reduce("mse_loss", lambda index: float((p[index] - t[index]) ** 2), p.shape, reduction, at)
+    p, t = same_shapes("mse_loss", "prediction", prediction, target)
+    return reduce_losses("mse_loss", lambda index: float((p[index] - t[index]) ** 2), p.shape, reduction, at)
 
 
 def mse_loss_backward(
@@ -40,150 +36,87 @@ def mse_loss_backward(
     >>> mse_loss_backward(1, [1, 2, 3], [1, 0, 0], reduction="sum")[0].tolist()
     [0.0, 4.0, 6.0]
     """
-    p, t = _same_shapes("mse_loss_backward", "prediction", prediction, target)
+    p, t = same_shapes("mse_loss_backward", "prediction", prediction, target)
     with quiet():
-        gradient = np.asarray(2.0 * (p - t) * _grad_of_each("mse_loss", grad, p.shape, reduction))
+        gradient = np.asarray(2.0 * (p - t) * grad_of_each("mse_loss", grad, p.shape, reduction))
     return np.asarray(gradient), np.asarray(-gradient)
 
 
-def cross_entropy(
-    logits: ArrayLike, target: ArrayLike, *, reduction: str = "mean", at: Indices | None = None
+def mae_loss(
+    prediction: ArrayLike, target: ArrayLike, *, reduction: str = "mean", at: Indices | None = None
 ) -> FloatArray:
-    """How surprised the softmax of the logits is by the true class.
+    """The absolute error.
 
-    loss[n, ...] = -log(softmax(logits[n, :, ...])[target[n, ...]]).
-    Shapes: logits (N, C) or (N, C, d1, ...) with the classes on axis 1; target, of integers from 0 to C - 1,
-    (N,) or (N, d1, ...).
+    loss_i = |prediction_i - target_i|. prediction and target have the same shape.
 
-    >>> float(cross_entropy([[0, 0], [0, np.log(3)]], [0, 1]).round(4))
-    0.4904
+    >>> float(mae_loss([1, 2, 3], [1, 0, 2]))
+    1.0
     """
-    scores, classes = _logits_and_classes("cross_entropy", logits, target)
-
-    def element(index: Index) -> float:
-        return float(-log_softmax(scores[_of_all_classes(index)])[classes[index]])
-
-    return _reduce("cross_entropy", element, classes.shape, reduction, at)
+    p, t = same_shapes("mae_loss", "prediction", prediction, target)
+    return reduce_losses("mae_loss", lambda index: float(abs(p[index] - t[index])), p.shape, reduction, at)
 
 
-def cross_entropy_backward(
-    grad: ArrayLike, logits: ArrayLike, target: ArrayLike, *, reduction: str = "mean"
-) -> tuple[FloatArray, None]:
-    """Gradient of cross_entropy with respect to the logits (None for the target: classes have no gradient).
-
-    In the forward pass this was: loss = -z_t + log(sum_c exp(z_c)) for the logits z and the class t of a
-    target; so now: gz_c = (softmax(z)_c - [c = t]) g, where g is divided by the number of targets for
-    reduction "mean". The gradient has the shape of logits.
-
-    >>> cross_entropy_backward(1, [[0, 0], [0, np.log(3)]], [0, 1])[0].round(4).tolist()
-    [[-0.25, 0.25], [0.125, -0.125]]
-    """
-    scores, classes = _logits_and_classes("cross_entropy_backward", logits, target)
-    g = _grad_of_each("cross_entropy", grad, classes.shape, reduction)
-    gradient = np.empty(scores.shape)
-    with quiet():
-        for index in np.ndindex(*classes.shape):
-            is_true_class = np.arange(scores.shape[1]) == classes[index]
-            probabilities = softmax(scores[_of_all_classes(index)])
-            gradient[_of_all_classes(index)] = (probabilities - is_true_class) * g[index]
-    return gradient, None
-
-
-def binary_cross_entropy_with_logits(
-    logits: ArrayLike, target: ArrayLike, *, reduction: str = "mean", at: Indices | None = None
-) -> FloatArray:
-    """How surprised the sigmoid of each logit is by its target, a probability from 0 to 1.
-
-    loss = -t log(s(z)) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)) for a logit z and its
-    target t; the second form neither overflows nor cancels. logits and target have the same shape.
-
-    >>> float(binary_cross_entropy_with_logits([0, 1000], [1, 1], reduction="sum").round(4))
-    0.6931
-    """
-    z, t = _logits_and_probabilities("binary_cross_entropy_with_logits", logits, target)
-
-    def element(index: Index) -> float:
-        return float(np.maximum(z[index], 0.0) - z[index] * t[index] + np.log1p(np.exp(-np.abs(z[index]))))
-
-    return _reduce("binary_cross_entropy_with_logits", element, z.shape, reduction, at)
-
-
-def binary_cross_entropy_with_logits_backward(
-    grad: ArrayLike, logits: ArrayLike, target: ArrayLike, *, reduction: str = "mean"
+def mae_loss_backward(
+    grad: ArrayLike, prediction: ArrayLike, target: ArrayLike, *, reduction: str = "mean"
 ) -> tuple[FloatArray, FloatArray]:
-    """Gradients of binary_cross_entropy_with_logits with respect to logits and target.
+    """Gradients of mae_loss with respect to prediction and target.
 
-    In the forward pass this was: loss = -t log(s(z)) - (1 - t) log(1 - s(z)), where log(s(z)) has the slope
-    1 - s(z), log(1 - s(z)) the slope -s(z), and their difference is z; so now: gz = (s(z) - t) g and
-    gt = -z g, where g is divided by the number of targets for reduction "mean".
+    In the forward pass this was: loss_i = |p_i - t_i|; so now: gp_i = sign(p_i - t_i) g_i, 0 where p_i = t_i, and
+    gt_i = -gp_i.
 
-    >>> binary_cross_entropy_with_logits_backward(1, [0, 1000], [1, 1], reduction="sum")[0].tolist()
-    [-0.5, 0.0]
+    >>> mae_loss_backward(1, [1, 2, 3], [1, 0, 5], reduction="sum")[0].tolist()
+    [0.0, 1.0, -1.0]
     """
-    op = "binary_cross_entropy_with_logits"
-    z, t = _logits_and_probabilities(f"{op}_backward", logits, target)
-    g = _grad_of_each(op, grad, z.shape, reduction)
+    p, t = same_shapes("mae_loss_backward", "prediction", prediction, target)
     with quiet():
-        # For z > 0 the same slope as (1 - t) - s(-z): s(z) - t would cancel where s(z) is nearly 1.
-        slope = np.where(z > 0, (1 - t) - sigmoid(-z), sigmoid(z) - t)
-        return np.asarray(slope * g), np.asarray(-z * g)
+        gradient = np.asarray(np.sign(p - t) * grad_of_each("mae_loss", grad, p.shape, reduction))
+    return gradient, np.asarray(-gradient)
 
 
-def _of_all_classes(index: Index) -> tuple[int | slice, ...]:
-    """Where the logits of the target at (n, ...) are: (n, :, ...)."""
-    return (index[0], slice(None), *index[1:])
+def huber_loss(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    delta: float = 1.0,
+    reduction: str = "mean",
+    at: Indices | None = None,
+) -> FloatArray:
+    """The squared error where it is small, the absolute error where it is large.
+
+    loss_i = e_i^2 / 2 if |e_i| < delta, else delta (|e_i| - delta / 2), for the error e_i = prediction_i - target_i.
+
+    >>> huber_loss([1, 2, 3], [1, 0, 2.5], reduction="none").tolist()
+    [0.0, 1.5, 0.125]
+    """
+    p, t = same_shapes("huber_loss", "prediction", prediction, target)
+    _check_delta("huber_loss", delta)
+
+    def element(index: Index) -> float:
+        error = abs(p[index] - t[index])
+        return float(error**2 / 2 if error < delta else delta * (error - delta / 2))
+
+    return reduce_losses("huber_loss", element, p.shape, reduction, at)
 
 
-def _reduce(op: str, element: Callable[[Index], float], shape: Index, reduction: str, at: Indices | None) -> FloatArray:
-    """The losses of all targets, or their mean or sum."""
-    _check_reduction(op, reduction)
-    if reduction == "none":
-        return evaluate(element, shape, at)
-    total = np.sum(evaluate(element, shape, None))
+def huber_loss_backward(
+    grad: ArrayLike, prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0, reduction: str = "mean"
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients of huber_loss with respect to prediction and target.
+
+    In the forward pass this was: e_i^2 / 2 near 0, with the slope e_i, and delta |e_i| minus a constant beyond, with
+    the slope delta sign(e_i); so now: gp_i = min(max(e_i, -delta), delta) g_i and gt_i = -gp_i.
+
+    >>> huber_loss_backward(1, [1, 2, 3], [1, 0, 2.5], reduction="sum")[0].tolist()
+    [0.0, 1.0, 0.5]
+    """
+    p, t = same_shapes("huber_loss_backward", "prediction", prediction, target)
+    _check_delta("huber_loss_backward", delta)
     with quiet():
-        result = total / np.float64(np.prod(shape)) if reduction == "mean" else total
-    return pick(np.asarray(result), at)
+        slope = np.clip(p - t, -delta, delta)
+        gradient = np.asarray(slope * grad_of_each("huber_loss", grad, p.shape, reduction))
+    return gradient, np.asarray(-gradient)
 
 
-def _grad_of_each(op: str, grad: ArrayLike, shape: Index, reduction: str) -> FloatArray:
-    """The gradient with respect to the loss of each target."""
-    _check_reduction(f"{op}_backward", reduction)
-    if reduction == "none":
-        return as_grad(op, grad, shape)
-    of_all = as_grad(op, grad, ())
-    with quiet():
-        return np.full(shape, of_all / np.float64(np.prod(shape)) if reduction == "mean" else of_all)
-
-
-def _check_reduction(op: str, reduction: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'{op}: reduction is {reduction!r}; expected "mean", "sum" or "none"')
-
-
-def _same_shapes(op: str, name: str, value: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    values, targets = as_float64(op, name, value), as_float64(op, "target", target)
-    if values.shape != targets.shape:
-        raise ValueError(f"{op}: target is {targets.shape}, {name} is {values.shape}; they must agree")
-    return values, targets
-
-
-def _logits_and_probabilities(op: str, logits: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    z, t = _same_shapes(op, "logits", logits, target)
-    if np.any((t < 0) | (t > 1)):
-        raise ValueError(f"{op}: target ranges from {t.min()} to {t.max()}; expected values from 0 to 1")
-    return z, t
-
-
-def _logits_and_classes(op: str, logits: ArrayLike, target: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:
-    scores, classes = as_float64(op, "logits", logits), as_integers(op, "target", target)
-    if scores.ndim < 2 or classes.shape != (scores.shape[0], *scores.shape[2:]):
-        raise ValueError(
-            f"{op}: target is {classes.shape}, logits is {scores.shape}; "
-            "expected logits (N, C, d1, ...) and target (N, d1, ...)"
-        )
-    if np.any((classes < 0) | (classes >= scores.shape[1])):
-        raise ValueError(
-            f"{op}: target ranges from {classes.min()} to {classes.max()}; "
-            f"expected classes from 0 to {scores.shape[1] - 1}"
-        )
-    return scores, classes
+def _check_delta(op: str, delta: float) -> None:
+    if not 0 < delta < np.inf:
+        raise ValueError(f"{op}: delta is {delta}; expected a number greater than 0")

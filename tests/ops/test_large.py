@@ -20,6 +20,17 @@ REDUCTIONS = ("sum", "mean", "max", "min")
 KINKED = ("maximum", "minimum", "max", "min", "max_pool2d")  # too many kinks for finite differences
 UPDATES = tuple(name for name in ops.OPS if name.endswith("_update"))
 WITHOUT_GRADIENT = ("argmax", "astype", *COMPARISONS, *UPDATES)
+KINKED = (
+    "maximum",
+    "minimum",
+    "max",
+    "min",
+    "max_pool2d",
+    "mae_loss",
+    "huber_loss",
+    "hinge_loss",
+)  # too many kinks for finite differences
+WITHOUT_GRADIENT = ("argmax", "astype", *COMPARISONS, "sgd_update", "adam_update")
 
 
 def large_cases(dtype):
@@ -34,6 +45,9 @@ def large_cases(dtype):
 
     def positive(*shape):
         return rng.uniform(0.5, 2.0, shape).astype(dtype)
+
+    def signs(*shape):
+        return rng.choice([-1, 1], shape).astype(dtype)
 
     image, wide = x(4, 8, 30, 33), x(300, 257)
     return {
@@ -81,9 +95,27 @@ def large_cases(dtype):
         "log_softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],
         "dropout": [((wide, 0.3), {"seed": 1, "step": 2})],
         "mse_loss": [((wide, x(300, 257)), {"reduction": r}) for r in ("mean", "sum", "none")],
-        "cross_entropy": [((x(3000, 10), classes(10, 3000)), {"reduction": r}) for r in ("mean", "sum", "none")],
+        "cross_entropy": [
+            *(((x(3000, 10), classes(10, 3000)), {"reduction": r}) for r in ("mean", "sum", "none")),
+            ((x(3000, 10), classes(10, 3000)), {"weight": positive(10), "label_smoothing": 0.1}),
+            ((x(4, 3, 30, 41), classes(3, 4, 30, 41)), {"weight": positive(3), "ignore_index": 1}),
+            ((x(4, 3, 30, 41), classes(3, 4, 30, 41)), {"label_smoothing": 0.1, "reduction": "none"}),
+        ],
         "binary_cross_entropy_with_logits": [
-            ((wide, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")
+            *(((wide, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")),
+            ((wide, positive(300, 257) / 2), {"weight": positive(300, 1), "pos_weight": positive(257)}),
+        ],
+        "binary_cross_entropy": [
+            *(((positive(300, 257) / 2.5, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")),
+            ((positive(300, 257) / 2.5, positive(300, 257) / 2), {"weight": positive(300, 1)}),
+        ],
+        "mae_loss": [((wide, x(300, 257)), {"reduction": r}) for r in ("mean", "none")],
+        "huber_loss": [((wide, x(300, 257)), {"reduction": r}) for r in ("mean", "none")],
+        "hinge_loss": [((wide, signs(300, 257)), {"reduction": r}) for r in ("mean", "none")],
+        "nll_loss": [
+            ((x(3000, 10), classes(10, 3000)), {"weight": positive(10)}),
+            ((x(4, 3, 30, 41), classes(3, 4, 30, 41)), {"ignore_index": 1}),
+            ((x(4, 3, 30, 41), classes(3, 4, 30, 41)), {"reduction": "none"}),
         ],
         "reshape": [((wide, (-1,)), {})],
         "transpose": [((x(90, 70, 33), (2, 0, 1)), {}), ((wide,), {})],
