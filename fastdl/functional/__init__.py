@@ -17,6 +17,10 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .attention import (
+    attention,
+    attention_backward,
+)
 from .comparisons import (
     astype,
     astype_backward,
@@ -126,6 +130,8 @@ __all__ = [
     "argmax",
     "astype",
     "astype_backward",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "binary_cross_entropy_with_logits",

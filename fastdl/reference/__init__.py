@@ -47,6 +47,7 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .attention import attention, attention_backward
 from .comparison import (
     equal,
     greater,
@@ -145,6 +146,8 @@ __all__ = [
     "argmax",
     "astype",
     "astype_backward",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "binary_cross_entropy_with_logits",

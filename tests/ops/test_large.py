@@ -61,6 +61,11 @@ def large_cases(dtype):
         "binary_cross_entropy_with_logits": [
             ((wide, positive(300, 257) / 2), {"reduction": r}) for r in ("mean", "none")
         ],
+        "attention": [
+            ((x(2, 3, 150, 20), x(2, 3, 300, 20), x(2, 3, 300, 9)), {}),
+            ((x(2, 4, 300, 8), x(2, 2, 300, 8), x(2, 2, 300, 8), x(2, 1, 1, 300)), {"causal": True}),
+            ((x(130, 33), x(270, 33), x(270, 5), x(130, 270) > 0), {"scale": 0.5}),
+        ],
         "reshape": [((wide, (-1,)), {})],
         "transpose": [((x(90, 70, 33), (2, 0, 1)), {}), ((wide,), {})],
         "broadcast_to": [((x(257), (300, 257)), {}), ((x(300, 1), (300, 257)), {})],
