@@ -39,7 +39,7 @@ from .matmul import outer_rows
 
 
 @inline
-def _finite(x, n, zero):  # type: ignore[no-untyped-def]
+def finite(x, n, zero):  # type: ignore[no-untyped-def]
     """Whether n numbers are all finite."""
     s = zero
     for j in range(n):
@@ -48,7 +48,7 @@ def _finite(x, n, zero):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _multiply(args, worker, y, stride_y, a, row_a, step_a, b, stride_b, rows, columns, depth, add, whole):  # type: ignore[no-untyped-def]
+def multiply(args, worker, y, stride_y, a, row_a, step_a, b, stride_b, rows, columns, depth, add, whole):  # type: ignore[no-untyped-def]
     """Call the kernel ``product``, which is compiled once for all products of all kernels of this file."""
     block = stack_integers(args, 12)
     block[0], block[1], block[2], block[3], block[4] = address(y), stride_y, address(a), row_a, step_a
@@ -92,13 +92,13 @@ def product(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 _sparse_row(t1, shift(u, min(1, last) * row_a), step_a, q, stride_b, n, depth)
                 _sparse_row(t2, shift(u, min(2, last) * row_a), step_a, q, stride_b, n, depth)
                 _sparse_row(t3, shift(u, last * row_a), step_a, q, stride_b, n, depth)
-            _put(p, t0, n, add)
+            put(p, t0, n, add)
             if last > 0:
-                _put(shift(p, stride_y), t1, n, add)
+                put(shift(p, stride_y), t1, n, add)
             if last > 1:
-                _put(shift(p, 2 * stride_y), t2, n, add)
+                put(shift(p, 2 * stride_y), t2, n, add)
             if last > 2:
-                _put(shift(p, 3 * stride_y), t3, n, add)
+                put(shift(p, 3 * stride_y), t3, n, add)
 
 
 @inline
@@ -111,7 +111,7 @@ def _sparse_row(t, a, step_a, b, stride_b, n, depth):  # type: ignore[no-untyped
 
 
 @inline
-def _put(p, t, n, add):  # type: ignore[no-untyped-def]
+def put(p, t, n, add):  # type: ignore[no-untyped-def]
     if add:
         for j in range(n):
             p[j] += t[j]
@@ -121,7 +121,7 @@ def _put(p, t, n, add):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _dot(a, b, n, zero):  # type: ignore[no-untyped-def]
+def dot(a, b, n, zero):  # type: ignore[no-untyped-def]
     s = zero
     for j in range(n):
         s += a[j] * b[j]
@@ -129,7 +129,7 @@ def _dot(a, b, n, zero):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _maximum(x, n):  # type: ignore[no-untyped-def]
+def maximum(x, n):  # type: ignore[no-untyped-def]
     """The largest of n numbers; a NaN may be passed over."""
     m = vm.ordered(x[0])
     for j in range(1, n):
@@ -139,7 +139,7 @@ def _maximum(x, n):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _mask_row(args, p, matrix, i, j0, width):  # type: ignore[no-untyped-def]
+def mask_row(args, p, matrix, i, j0, width):  # type: ignore[no-untyped-def]
     """Scale the scores p of query i and keys j0.. of a matrix; what may not be attended to becomes -inf."""
     scale, kind = real(args, 8), integer(args, 10)
     hidden = number(args, -np.inf)
@@ -173,7 +173,7 @@ def _mask_row(args, p, matrix, i, j0, width):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _rows_of(args, cell):  # type: ignore[no-untyped-def]
+def rows_of(args, cell):  # type: ignore[no-untyped-def]
     """Matrix, first query and number of queries of a cell. Under causality later blocks of queries cost more: they
     are dealt out from both ends in turn, so that neighbouring cells make even parts."""
     block = integer(args, 16)
@@ -185,47 +185,19 @@ def _rows_of(args, cell):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _keys_seen(args, i):  # type: ignore[no-untyped-def]
+def keys_seen(args, i):  # type: ignore[no-untyped-def]
     """How many keys the queries before i may see."""
     return min(integer(args, 4), i) if integer(args, 9) else integer(args, 4)
 
 
 @inline
-def _slopes(args, worker, s, d, matrix, i0, rows, j0, width):  # type: ignore[no-untyped-def]
-    """A block of weights p into s, and of ds = p (g v' - h) into d. Slots 21 to 24: c, h, g, transposed values."""
-    features, size = integer(args, 5), integer(args, 6)
-    in_block, head = integer(args, 17), matrix // integer(args, 7)
-    row, block = matrix * integer(args, 3) + i0, head * -(-integer(args, 4) // in_block) + j0 // in_block
-    q, k = shift(pointer(args, 0), row * features), shift(pointer(args, 1), block * features * in_block)
-    g, v = shift(pointer(args, 23), row * size), shift(pointer(args, 24), block * size * in_block)
-    _multiply(args, worker, s, in_block, q, features, 1, k, in_block, rows, width, features, False, True)
-    _multiply(args, worker, d, in_block, g, size, 1, v, in_block, rows, width, size, False, True)
-    c, h = shift(pointer(args, 21), row), shift(pointer(args, 22), row)
-    for i in range(rows):
-        p = shift(s, i * in_block)
-        _mask_row(args, p, matrix, i0 + i, j0, width)
-        _slope_row(p, shift(d, i * in_block), c[i], h[i], width, number(args, 0), number(args, np.inf))
-
-
-@inline
-def _slope_row(p, d, c, h, width, zero, infinity):  # type: ignore[no-untyped-def]
-    for j in range(width):
-        v = p[j]
-        e = vm.exp(v - c)
-        p[j] = zero if v == -infinity else e  # also where c is -inf, because all scores are, or NaN
-    for j in range(width):
-        v, w = p[j], d[j]
-        d[j] = zero if v == zero else v * (w - h)
-
-
-@inline
-def _scale(p, factor, n):  # type: ignore[no-untyped-def]
+def scale(p, factor, n):  # type: ignore[no-untyped-def]
     for j in range(n):
         p[j] = p[j] * factor
 
 
 @inline
-def _fill(p, value, n):  # type: ignore[no-untyped-def]
+def fill(p, value, n):  # type: ignore[no-untyped-def]
     for j in range(n):
         p[j] = value
 
@@ -250,17 +222,10 @@ def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     p[j * in_block + start + i] = q[(start + i) * columns + j]
 
 
-def inner(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """h[i] = a[i] . b[i]. A cell is 64 rows. Slots: h, a, b, rows, columns."""
-    h, a, b, rows, columns = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3), integer(args, 4)
-    for i in range(lo * 64, min(rows, hi * 64)):
-        h[i] = _dot(shift(a, i * columns), shift(b, i * columns), columns, number(args, 0))
-
-
 @inline
 def _soften(args, p, width, m, l):  # type: ignore[no-untyped-def]  # noqa: E741 - the letter of the papers
     """Scores to powers; the new m and l, and the factor for what was summed with the old m."""
-    top = _maximum(p, width)
+    top = maximum(p, width)
     top = top if top > m else m
     base = number(args, 0) if top == number(args, -np.inf) else top  # a row without a score yet: powers of 0
     total = number(args, 0)
@@ -281,11 +246,11 @@ def _scores(args, worker, s, matrix, i0, rows, j0, width):  # type: ignore[no-un
         k = shift(pointer(args, 24), (head * integer(args, 4) + j0) * features)
         for i in range(rows):
             for j in range(width):
-                s[i * in_block + j] = _dot(shift(q, i * features), shift(k, j * features), features, number(args, 0))
+                s[i * in_block + j] = dot(shift(q, i * features), shift(k, j * features), features, number(args, 0))
     else:
         block = head * -(-integer(args, 4) // in_block) + j0 // in_block
         k = shift(pointer(args, 1), block * features * in_block)
-        _multiply(args, worker, s, in_block, q, features, 1, k, in_block, rows, width, features, False, True)
+        multiply(args, worker, s, in_block, q, features, 1, k, in_block, rows, width, features, False, True)
 
 
 def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -293,13 +258,13 @@ def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     length, keys, size, in_block = integer(args, 3), integer(args, 4), integer(args, 6), integer(args, 17)
     s, m, l = shift(pointer(args, 18), worker * integer(args, 19)), stack(args, 64), stack(args, 64)  # noqa: E741
     for cell in range(lo, hi):
-        matrix, i0, rows = _rows_of(args, cell)
+        matrix, i0, rows = rows_of(args, cell)
         y = shift(pointer(args, 21), (matrix * length + i0) * size)
         values = shift(pointer(args, 23), matrix // integer(args, 7) * keys * size)
-        _fill(m, number(args, -np.inf), rows)
-        _fill(l, number(args, 0), rows)
-        _fill(y, number(args, 0), rows * size)
-        end = _keys_seen(args, i0 + rows)
+        fill(m, number(args, -np.inf), rows)
+        fill(l, number(args, 0), rows)
+        fill(y, number(args, 0), rows * size)
+        end = keys_seen(args, i0 + rows)
         for block in range(-(-end // in_block)):
             j0 = block * in_block
             width = min(in_block, end - j0)
@@ -307,84 +272,15 @@ def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             _scores(args, worker, s, matrix, i0, rows, j0, width)
             for i in range(rows):
                 p = shift(s, i * in_block)
-                _mask_row(args, p, matrix, i0 + i, j0, width)
+                mask_row(args, p, matrix, i0 + i, j0, width)
                 m[i], l[i], factor = _soften(args, p, width, m[i], l[i])
                 if block:
-                    _scale(shift(y, i * size), factor, size)
-            whole = _finite(v, width * size, number(args, 0))
-            _multiply(args, worker, y, size, s, in_block, 1, v, size, rows, size, width, True, whole)
+                    scale(shift(y, i * size), factor, size)
+            whole = finite(v, width * size, number(args, 0))
+            multiply(args, worker, y, size, s, in_block, 1, v, size, rows, size, width, True, whole)
         c = shift(pointer(args, 22), matrix * length + i0)
         for i in range(rows):
             # Without any key that may be attended to all powers are 0, and so is y.
             factor = number(args, 1) if l[i] == 0 else number(args, 1) / l[i]
-            _scale(shift(y, i * size), factor, size)
+            scale(shift(y, i * size), factor, size)
             c[i] = m[i] + vm.log(l[i])
-
-
-def backward_queries(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dq = scale ds k. Slots 25 and 26: dq, k."""
-    length, keys, features, in_block = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, integer(args, 16) * in_block)
-    for cell in range(lo, hi):
-        matrix, i0, rows = _rows_of(args, cell)
-        dq = shift(pointer(args, 25), (matrix * length + i0) * features)
-        _fill(dq, number(args, 0), rows * features)
-        end = _keys_seen(args, i0 + rows)
-        for block in range(-(-end // in_block)):
-            j0 = block * in_block
-            width = min(in_block, end - j0)
-            k = shift(pointer(args, 26), (matrix // integer(args, 7) * keys + j0) * features)
-            _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-            whole = _finite(k, width * features, number(args, 0))
-            _multiply(args, worker, dq, features, d, in_block, 1, k, features, rows, features, width, True, whole)
-        _scale(dq, real(args, 8), rows * features)
-
-
-def backward_keys(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dk = scale ds' q and dv = p' g, summed over the queries' heads that share keys. A cell is a block of keys.
-
-    Slots 25 and 26: dk, dv.
-    """
-    length, keys, features, size = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 6)
-    group, in_rows, in_block = integer(args, 7), integer(args, 16), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, in_rows * in_block)
-    blocks = -(-keys // in_block)
-    for cell in range(lo, hi):
-        head, j0 = cell // blocks, cell % blocks * in_block
-        width = min(in_block, keys - j0)
-        dk = shift(pointer(args, 25), (head * keys + j0) * features)
-        dv = shift(pointer(args, 26), (head * keys + j0) * size)
-        _fill(dk, number(args, 0), width * features)
-        _fill(dv, number(args, 0), width * size)
-        for matrix in range(head * group, (head + 1) * group):
-            for part in range(j0 // in_rows if integer(args, 9) else 0, -(-length // in_rows)):
-                i0 = part * in_rows
-                rows = min(in_rows, length - i0)
-                q = shift(pointer(args, 0), (matrix * length + i0) * features)
-                g = shift(pointer(args, 23), (matrix * length + i0) * size)
-                _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-                whole = _finite(g, rows * size, number(args, 0))
-                _multiply(args, worker, dv, size, s, 1, in_block, g, size, width, size, rows, True, whole)
-                whole = _finite(q, rows * features, number(args, 0))
-                _multiply(args, worker, dk, features, d, 1, in_block, q, features, width, features, rows, True, whole)
-        _scale(dk, real(args, 8), width * features)
-
-
-def backward_scores(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """ds, all of it: the gradient of a mask that was added. Slot 25: ds."""
-    length, keys, in_block = integer(args, 3), integer(args, 4), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, integer(args, 16) * in_block)
-    for cell in range(lo, hi):
-        matrix, i0, rows = _rows_of(args, cell)
-        ds = shift(pointer(args, 25), (matrix * length + i0) * keys)
-        _fill(ds, number(args, 0), rows * keys)
-        end = _keys_seen(args, i0 + rows)
-        for block in range(-(-end // in_block)):
-            j0 = block * in_block
-            width = min(in_block, end - j0)
-            _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-            for i in range(rows):
-                _put(shift(ds, i * keys + j0), shift(d, i * in_block), width, False)

@@ -1,4 +1,4 @@
-"""How attention lowers to launches of ``_kernels/attention.py``: blocks, transposed copies, tables of the mask.
+"""How attention lowers to launches of ``_kernels/attention.py`` and ``_kernels/attention_gradient.py``.
 
 Letters: T queries, S keys, D their features, E features of a value; q k v the inputs, g the gradient of the result,
 c the log-sum-exp of the rows of scores, y the result. Only the transposed copies and a block of weights for each
@@ -16,7 +16,11 @@ from ._lowering import collapse, strides_in
 _QUERIES, _KEYS = 64, 256  # most queries and keys in a block; the kernels' stack arrays have these sizes
 _ENOUGH_CELLS = 16  # blocks of queries are made smaller until there are so many of them
 _FEW_QUERIES = 4  # so many read the keys as they are: transposing them would cost more than it gains
-_PACK, _INNER, _PRODUCT = Kernel("attention", "pack"), Kernel("attention", "inner"), Kernel("attention", "product")
+_PACK, _INNER, _PRODUCT = (
+    Kernel("attention", "pack"),
+    Kernel("attention_gradient", "inner"),
+    Kernel("attention", "product"),
+)
 
 
 def weights_spec(query: Spec, key: Spec) -> Spec:
@@ -116,8 +120,10 @@ def _slopes(
     grad, query, key, value, mask, y, c = inputs
     queries, in_block = _blocks(query, key)
     size, rows = value.shape[-1], math.prod(query.shape[:-1])
-    h = lowering.scratch(c.shape, query.dtype)
-    lowering.launch(_INNER, query.dtype, [h, grad, y, rows, size], cells=-(-rows // 64), work=0.2 * y.size)
+    h = None
+    if key.shape[-2] > in_block:  # else the kernels find it in the block
+        h = lowering.scratch(c.shape, query.dtype)
+        lowering.launch(_INNER, query.dtype, [h, grad, y, rows, size], cells=-(-rows // 64), work=0.2 * y.size)
     packed = [_packed(lowering, x, in_block) for x in (key, value)]
     arguments = _scores(lowering, query, key, packed[0], size, mask, scale, causal, 2)
     by_keys = _matrices(key) * -(-key.shape[-2] // in_block)
@@ -131,7 +137,7 @@ def lower_backward(
     dq, dk, dv = outputs
     query, key = inputs[1:3]
     arguments, by_queries, by_keys, work = _slopes(lowering, inputs, causal=causal, scale=scale)
-    first, second = Kernel("attention", "backward_queries"), Kernel("attention", "backward_keys")
+    first, second = Kernel("attention_gradient", "gradient_queries"), Kernel("attention_gradient", "gradient_keys")
     lowering.launch(first, query.dtype, [*arguments, dq, key], cells=by_queries, work=1.5 * work)
     lowering.launch(second, query.dtype, [*arguments, dk, dv], cells=by_keys, work=2 * work)
 
@@ -140,5 +146,5 @@ def lower_scores_backward(
     lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand], *, causal: bool, scale: float
 ) -> None:
     arguments, by_queries, _, work = _slopes(lowering, inputs, causal=causal, scale=scale)
-    kernel = Kernel("attention", "backward_scores")
+    kernel = Kernel("attention_gradient", "gradient_scores")
     lowering.launch(kernel, inputs[1].dtype, [*arguments, outputs[0]], cells=by_queries, work=work)

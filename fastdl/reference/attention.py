@@ -153,7 +153,7 @@ def _arguments(
     elif mask is not None:
         added = added + np.broadcast_to(as_float64(op, "mask", mask), full)
     if causal:
-        hidden = hidden | ~np.tri(*full[-2:], dtype=bool)
+        hidden = hidden | (np.arange(full[-1]) > np.arange(full[-2])[:, np.newaxis])
     return _Parts(q, k, v, added, hidden, 1 / float(np.sqrt(q.shape[-1])) if scale is None else float(scale))
 
 
