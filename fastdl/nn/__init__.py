@@ -6,8 +6,9 @@ Parameters are named, shaped and initialised as PyTorch's.
 """
 
 from ._activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from ._attention import MultiheadAttention
 from ._attributes import Buffer, Parameter
-from ._containers import ModuleList, Sequential
+from ._containers import ModuleList, Residual, Sequential
 from ._conv import Conv2d
 from ._dense import Dense, Linear
 from ._dropout import Dropout
@@ -28,8 +29,10 @@ LAYERS: dict[str, type[Module]] = {
         LogSoftmax,
         MaxPool2d,
         ModuleList,
+        MultiheadAttention,
         ReLU,
         Rescale,
+        Residual,
         Sequential,
         Sigmoid,
         Softmax,
@@ -52,9 +55,11 @@ __all__ = [
     "MaxPool2d",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "Parameter",
     "ReLU",
     "Rescale",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",
