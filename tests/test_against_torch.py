@@ -96,6 +96,18 @@ def dense(x, weight, bias=None, *, activation=None):
     return y if activation in (None, "identity") else getattr(torch, activation)(y)
 
 
+def attention(query, key, value, mask=None, *, causal=False, scale=None):
+    full = (*query.shape[:-1], key.shape[-2])
+    mask = None if mask is None else mask.expand(full)
+    if causal:
+        seen = torch.ones(full, dtype=torch.bool).tril()
+        if mask is None or mask.dtype == torch.bool:
+            mask = seen if mask is None else mask & seen
+        else:
+            mask = torch.where(seen, mask, -torch.inf)
+    return T.scaled_dot_product_attention(query, key, value, mask, scale=scale, enable_gqa=query.ndim > 2)
+
+
 def reduced(function):
     return lambda x, axis=None, keepdims=False: function(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
@@ -183,6 +195,7 @@ OPS = {
     "rms_norm": rms_norm,
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
+    "attention": attention,
     "mse_loss": T.mse_loss,
     "mae_loss": T.l1_loss,
     "huber_loss": T.huber_loss,

@@ -21,6 +21,10 @@ from .adaptive import (
     adagrad_update,
     rmsprop_update,
 )
+from .attention import (
+    attention,
+    attention_backward,
+)
 from .batch_norm import (
     batch_norm,
     batch_norm_backward,
@@ -171,6 +175,8 @@ __all__ = [
     "argmax",
     "astype",
     "astype_backward",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",

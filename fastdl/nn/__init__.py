@@ -12,6 +12,9 @@ from ._activation import (
     Softmax,
     Tanh,
 )
+from ._attention import (
+    MultiheadAttention,
+)
 from ._attributes import (
     Buffer,
     Parameter,
@@ -22,6 +25,7 @@ from ._batch_norm import (
 )
 from ._containers import (
     ModuleList,
+    Residual,
     Sequential,
 )
 from ._conv import (
@@ -82,9 +86,11 @@ LAYERS: dict[str, type[Module]] = {
         LogSoftmax,
         MaxPool2d,
         ModuleList,
+        MultiheadAttention,
         RMSNorm,
         ReLU,
         Rescale,
+        Residual,
         Sequential,
         Sigmoid,
         Softmax,
@@ -116,10 +122,12 @@ __all__ = [
     "MaxPool2d",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "Parameter",
     "RMSNorm",
     "ReLU",
     "Rescale",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",

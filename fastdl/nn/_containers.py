@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, overload
 
+from .. import functional as F
 from ._attributes import Attributes
 from ._summary import describe
 from .module import Module
@@ -82,6 +83,32 @@ class Sequential(_List):
             kind = type(layer).__name__ if layer._modules else describe(layer)
             raise type(error)(f"layer {name}, {kind}: {error}") from error
         return x
+
+
+class Residual(Module):
+    """A module with a way past it: y = x + module(x). The module's result must have the shape of x.
+
+    Source: He et al., "Deep residual learning for image recognition" (2015).
+
+    >>> import numpy as np
+    >>> from fastdl import nn
+    >>> nn.Residual(nn.ReLU())(np.float32([-1, 2]))
+    array([-1.,  4.], dtype=float32)
+    """
+
+    def __init__(self, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"Residual: module is {module!r}; expected an nn.Module such as nn.Sequential(...)")
+        self.module = module
+
+    def __call__(self, x: Any) -> Any:
+        y = self.module(x)
+        x = self._input(x, y.dtype)
+        if tuple(x.shape) != tuple(y.shape):
+            raise ValueError(
+                f"Residual: the module makes {tuple(y.shape)} of {tuple(x.shape)}; expected the shape to stay the same"
+            )
+        return F.add(x, y)
 
 
 class ModuleList(_List):

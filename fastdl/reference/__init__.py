@@ -47,6 +47,10 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .attention import (
+    attention,
+    attention_backward,
+)
 from .batch_norm import (
     batch_norm,
     batch_norm_backward,
@@ -191,6 +195,8 @@ __all__ = [
     "argmax",
     "astype",
     "astype_backward",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",

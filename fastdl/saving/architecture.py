@@ -8,9 +8,10 @@ is a name to show: such a model has to be given to ``load``.
 import inspect
 from typing import Any
 
-from ..nn import LAYERS, Module, ModuleList, Sequential
+from ..nn import LAYERS, Module, ModuleList, Residual, Sequential
 from .errors import clipped
 
+_CONTAINERS = (Sequential, ModuleList, Residual)
 _DEEPEST = 100  # containers in containers
 _MOST = 100_000  # layers, shared ones counted wherever they stand: sharing must not make a small file endless work
 
@@ -44,7 +45,7 @@ def _describe(module: Module, path: str, seen: dict[int, str]) -> dict[str, Any]
     kind = type(module)
     if LAYERS.get(kind.__name__) is not kind:
         return {"class": f"{kind.__module__}.{kind.__qualname__}"}
-    if kind in (Sequential, ModuleList):
+    if kind in _CONTAINERS:
         prefix = f"{path}." if path else ""
         parts = [_describe(part, prefix + name, seen) for name, part in module._modules.items()]
         return {"layer": kind.__name__, "parts": parts}
@@ -80,7 +81,7 @@ def _build(description: Any, path: str, built: dict[str, Module], depth: int) ->
     layer = LAYERS.get(kind) if isinstance(kind, str) else None
     if layer is None:
         raise ArchitectureError(f"{where} is a {clipped(kind)}, which fastdl does not know; a newer version may")
-    if layer in (Sequential, ModuleList):
+    if layer in _CONTAINERS:
         module = _container(layer, description, where, path, built, depth)
     else:
         module = _layer(layer, description, where)
@@ -95,6 +96,10 @@ def _container(
     if not isinstance(parts, list):
         raise ArchitectureError(f"{where} has the parts {clipped(parts)}; expected a list")
     prefix = f"{path}." if path else ""
+    if kind is Residual:
+        if len(parts) != 1:
+            raise ArchitectureError(f"{where} is a Residual of {len(parts)} parts; expected one")
+        return Residual(_build(parts[0], f"{prefix}module", built, depth + 1))
     layers = [_build(part, f"{prefix}{i}", built, depth + 1) for i, part in enumerate(parts)]
     return Sequential(*layers) if kind is Sequential else ModuleList(layers)
 

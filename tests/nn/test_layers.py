@@ -33,6 +33,11 @@ IMAGES = RNG.standard_normal((2, 4, 6, 6)).astype(np.float32)
         (nn.Softmax(), "Softmax()"),
         (nn.LogSoftmax(1), "LogSoftmax(axis=1)"),
         (nn.Identity(), "Identity()"),
+        (nn.MultiheadAttention(8, 2), "MultiheadAttention(8, 2)"),
+        (
+            nn.MultiheadAttention(8, 2, dropout=0.5, bias=False, kdim=3, dtype="float64"),
+            "MultiheadAttention(8, 2, dropout=0.5, bias=False, kdim=3, dtype='float64')",
+        ),
         (nn.Dropout(), "Dropout()"),
         (nn.Dropout(0.25), "Dropout(p=0.25)"),
         (nn.Flatten(), "Flatten()"),

@@ -19,6 +19,7 @@ OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
 REGRESSION = ["mae_loss", "huber_loss"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
+WITH_AT_IN_BACKWARD = ["attention", "conv2d", "dense", "matmul"]
 
 
 class Case(NamedTuple):
@@ -180,6 +181,10 @@ CASES = [
     case("take_along_axis", normal(3, 4), integers(4, 3, 6), rest=(1,)),
     case("take_along_axis", normal(3, 4, 1), integers(3, 2, 1, 5) - 1, rest=(0,)),
     case("broadcast_to", normal(3, 1), rest=((2, 3, 4),)),
+    case("attention", normal(3, 2), normal(4, 2), normal(4, 3), None),
+    case("attention", normal(2, 3, 2), normal(2, 3, 2), normal(2, 3, 1), normal(2, 1, 3), causal=True, scale=0.3),
+    case("attention", normal(1, 4, 2, 3), normal(1, 2, 4, 3), normal(1, 2, 4, 2), normal(4, 2, 4)),
+    case("attention", normal(4, 3), normal(5, 3), normal(5, 2), integers(2, 4, 5) > 0),
 ]
 
 

@@ -81,6 +81,7 @@ def options(**changes):
         (replace_layer({"same_as": []}), "layer 0 is said to be the same as [], not known"),
         (replace_layer({"same_as": ""}), "layer 0 is said to be the same as '', not known"),
         (replace_layer({"layer": "Sequential", "parts": {}}), "layer 0 has the parts {}; expected a list"),
+        (replace_layer({"layer": "Residual", "parts": []}), "layer 0 is a Residual of 0 parts; expected one"),
         (replace_layer({"layer": "Dense", "options": []}), "layer 0 has the options []; expected a dict"),
         (replace_layer({"layer": "Dense", "options": {"self": 1}}), "layer 0, a Dense, has the unknown option 'self'"),
         (replace_layer({"layer": "ReLU", "options": {"args": []}}), "layer 0, a ReLU, has the unknown option 'args'"),

@@ -1,0 +1,33 @@
+"""Arguments of attention."""
+
+from typing import Any
+
+import numpy as np
+
+Drawn = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def attention(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Queries, keys and values with any leading axes, grouped heads, every kind of mask, rows that are masked whole."""
+
+    def draw(*values: Any) -> Any:
+        return values[int(rng.integers(0, len(values)))]
+
+    heads, sharing = draw(1, 1, 2, 3), draw(1, 1, 2)
+    lead = draw((), (draw(0, 1, 2, 3),), (heads,), (2, heads))
+    ours = (*lead[:-1], lead[-1] * sharing) if lead else ()
+    length, keys = draw(0, 1, 2, 3, 5, 8, 19), draw(0, 1, 2, 3, 5, 7, 18)
+    features, size = draw(1, 2, 3, 4, 9), draw(1, 2, 3, 5)
+    shapes = (*ours, length, features), (*lead, keys, features), (*lead, keys, size)
+    query, key, value = (rng.standard_normal(s).astype(dtype) for s in shapes)
+    options = {"causal": draw(False, False, True), "scale": draw(None, None, 0.3, 1.0)}
+    kind = draw("none", "none", "boolean", "added", "added")
+    if kind == "none":
+        return (query, key, value), options
+    full = (*ours, length, keys)
+    shape = tuple(1 if rng.random() < 0.3 else n for n in full)[int(rng.integers(0, len(full))) :]
+    hidden = rng.random(shape) < draw(0.0, 0.3, 0.8)
+    if kind == "boolean":
+        return (query, key, value, ~hidden), options
+    mask = rng.standard_normal(shape).astype(dtype)
+    return (query, key, value, np.where(hidden, np.asarray(-np.inf, dtype), mask)), options

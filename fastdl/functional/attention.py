@@ -1,0 +1,222 @@
+"""Scaled dot-product attention y = softmax(scale q k' + mask) v, beside its backward.
+
+Letters: q (..., T, D) queries, k (..., S, D) keys, v (..., S, E) values, s (..., T, S) scores, p weights, y (..., T, E)
+the result, c (..., T) the log-sum-exp of each row of scores, g the gradient of y. The primitive and its gradient never
+hold s or p; what is asked of the weights themselves (``return_weights``), and gradients of gradients, are compositions
+that do.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops import Primitive, Spec, op
+from . import elementwise
+from ._attention import lower_backward, lower_forward, lower_scores_backward, weights_spec
+from ._attention_weights import of_scores, softmax_grad, vjp_grad, vjp_scores_grad, weights
+from ._door import BOOL, array, check_grad, describe, floats
+from ._draw import attention as draw
+from ._lowering import broadcast_shape
+
+
+def _infer(query: Spec, key: Spec, value: Spec, mask: Spec | None, **attrs: Any) -> tuple[Spec, Spec]:
+    rows = query.shape[:-1]
+    return Spec((*rows, value.shape[-1]), query.dtype), Spec(rows, query.dtype)
+
+
+def _vjp(
+    grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **attrs: Any
+) -> tuple[Any, Any, Any, Any]:
+    """In the forward pass p = softmax(s), y = p v; so with ds = p (g v' - g . y): dq = scale ds k, dk = scale ds' q,
+    dv = p' g, and ds for what was added to s. c is only there to make p anew: nothing is derived from it."""
+    query, key, value, mask = inputs
+    arguments = (grads[0], *inputs, *outputs)
+    dq, dk, dv = _attention_grad(*arguments, **attrs)
+    if mask is None or mask.dtype == BOOL:
+        return dq, dk, dv, None
+    (ds,) = _scores_grad(*arguments, **attrs)
+    return dq, dk, dv, elementwise.unbroadcast(ds, mask)
+
+
+_attention = Primitive("attention", _infer, lower_forward, _vjp)
+
+
+_attention_grad = Primitive(
+    "attention_grad", lambda grad, query, key, value, *rest, **attrs: (query, key, value), lower_backward, vjp_grad
+)
+_scores_grad = Primitive(
+    "attention_scores_grad",
+    lambda grad, query, key, *rest, **attrs: (weights_spec(query, key),),
+    lower_scores_backward,
+    vjp_scores_grad,
+)
+
+
+def _checked(name: str, query: Any, key: Any, value: Any, mask: Any) -> list[Any]:
+    """The arrays, of shapes that go together."""
+    query, key, value = floats(name, query=query, key=key, value=value)
+    if mask is not None and array(name, "mask", mask).dtype != BOOL:
+        mask = floats(name, query=query, mask=mask)[1]
+    elif mask is not None:
+        mask = array(name, "mask", mask)
+    came = describe(query=query, key=key, value=value)
+    for argument, x in (("query", query), ("key", key), ("value", value)):
+        if len(x.shape) < 2:
+            raise ValueError(f"{name}: {argument} has shape {tuple(x.shape)}; expected (..., length, features)")
+    if query.shape[-1] != key.shape[-1] or query.shape[-1] == 0:
+        raise ValueError(
+            f"{name}: query and key have {query.shape[-1]} and {key.shape[-1]} features ({came}); "
+            "expected the same number, at least 1"
+        )
+    if key.shape[:-1] != value.shape[:-1]:
+        raise ValueError(f"{name}: key and value differ in more than their last axis ({came}); each key has one value")
+    if not _heads_fit(tuple(query.shape[:-2]), tuple(key.shape[:-2])):
+        raise ValueError(
+            f"{name}: the leading axes of query and key do not fit ({came}); they must be equal, but for the last of "
+            "them (heads), where that of query may be a multiple of that of key"
+        )
+    if mask is not None:
+        full = (*query.shape[:-1], key.shape[-2])
+        try:
+            fits = broadcast_shape(name, tuple(mask.shape), full) == full
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{name}: mask has shape {tuple(mask.shape)}; expected one that broadcasts to {full}, "
+                f"(..., queries, keys) ({came})"
+            )
+    return [query, key, value, mask]
+
+
+def _heads_fit(ours: tuple[int, ...], theirs: tuple[int, ...]) -> bool:
+    if ours == theirs:
+        return True
+    if len(ours) != len(theirs) or ours[:-1] != theirs[:-1]:
+        return False
+    return theirs[-1] > 0 and ours[-1] % theirs[-1] == 0
+
+
+def _options(name: str, query: Any, causal: Any, scale: Any, return_weights: Any) -> dict[str, Any]:
+    """The options as the primitive takes them."""
+    for option, flag in (("causal", causal), ("return_weights", return_weights)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{name}: {option} is {flag!r}; expected True or False")
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1])
+    elif isinstance(scale, bool) or not isinstance(scale, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}: scale is {scale!r}; expected a number, or None for 1 / sqrt(features)")
+    elif not math.isfinite(scale):
+        raise ValueError(f"{name}: scale is {scale}; expected a finite number, or None for 1 / sqrt(features)")
+    return {"causal": bool(causal), "scale": float(scale)}
+
+
+@op(draw=draw.attention)
+def attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    return_weights: bool = False,
+) -> Any:
+    """Each query takes an average of the values, weighted by how well it goes with their keys.
+
+    y = p v,  p = softmax(scale q k' + mask) along the keys. Equivalent to ``p @ value`` with
+    ``s = scale * query @ key.swapaxes(-1, -2) + mask``, ``e = np.exp(s - s.max(-1, keepdims=True))`` and
+    ``p = e / e.sum(-1, keepdims=True)``.
+
+    query (..., T, D), key (..., S, D), value (..., S, E): all float32 or all float64, with the same leading axes; the
+    last of these (heads) may be a multiple in query, then neighbouring heads of it share one of key and value
+    (grouped queries). The result is (..., T, E). ``mask`` broadcasts to (..., T, S): boolean, True where a query may
+    attend to a key, or of the arrays' dtype and added to the scores (-inf: may not). With ``causal`` query i attends to
+    keys 0 to i only, also where T and S differ (the upper left triangle, as PyTorch's ``is_causal``); a single new
+    query with a cache of keys needs no mask. ``scale`` None is 1 / sqrt(D). With ``return_weights`` the result is
+    (y, p), p (..., T, S).
+
+    Raises ValueError if the shapes do not fit, TypeError for other dtypes.
+
+    Memory grows with T + S: scores and weights exist block by block, in the backward pass as well. All weights at once
+    are held only by return_weights, by gradients of gradients, and by the gradient of a mask that is added.
+
+    Numerics: sums are in the arrays' precision, block by block, in an order that depends on the shapes only. A query
+    that may attend to nothing (all its scores are -inf) gets zeros and has no gradient. NaN and infinity come through
+    to the queries that attend to them: a weight that is 0 takes no part, whatever its value holds.
+
+    Vaswani et al., "Attention is all you need" (2017), section 3.2.1; by blocks as Dao, "FlashAttention-2" (2023).
+
+    >>> q = k = np.float32([[10, 0], [0, 10]])
+    >>> attention(q, k, np.float32([[1, 2], [3, 4]]))
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    >>> attention(q, k, np.float32([[1, 2], [3, 4]]), np.array([False, True]))
+    array([[3., 4.],
+           [3., 4.]], dtype=float32)
+    """
+    arrays = _checked("attention", query, key, value, mask)
+    attrs = _options("attention", arrays[0], causal, scale, return_weights)
+    y, _ = _attention(*arrays, **attrs)
+    if not return_weights:
+        return y
+    query, key, _, mask = arrays
+    return y, weights(query, key, mask, **attrs)
+
+
+def _pair_of_grads(name: str, grad: Any) -> tuple[Any, Any]:
+    if not isinstance(grad, (tuple, list)) or len(grad) != 2:
+        raise TypeError(
+            f"{name}: grad is a {type(grad).__name__}; with return_weights expected (gradient of the result, gradient "
+            "of the weights), None for one that there is not"
+        )
+    return grad[0], grad[1]
+
+
+def attention_backward(
+    grad: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    return_weights: bool = False,
+    output: Any = None,
+    log_sum_exp: Any = None,
+) -> tuple[Any, Any, Any, Any]:
+    """In the forward pass p = softmax(s), s = scale q k' + mask, y = p v; so with ds = p (g v' - g . y) row by row:
+    dq = scale ds k, dk = scale ds' q, dv = p' g, and dmask = ds summed over what was broadcast (None if boolean).
+
+    With ``return_weights`` grad is (gradient of y, gradient of p), either of which may be None; the second adds
+    p (g - sum g p) to ds. ``output`` and ``log_sum_exp`` (..., T) of the scores save the forward pass.
+    """
+    name = "attention_backward"
+    arrays = _checked(name, query, key, value, mask)
+    query, key, value, mask = arrays
+    attrs = _options(name, query, causal, scale, return_weights)
+    y, c = _infer(*[None if x is None else Spec(tuple(x.shape), x.dtype) for x in arrays])  # type: ignore[arg-type]
+    grads = _pair_of_grads(name, grad) if return_weights else (grad, None)
+    parts: list[tuple[Any, Any, Any, Any]] = []
+    if grads[0] is not None:
+        g = check_grad(name, grads[0], *y)
+        if output is None or log_sum_exp is None:
+            output, log_sum_exp = _attention(*arrays, **attrs)
+        output = check_grad(name, output, *y, "output")
+        log_sum_exp = check_grad(name, log_sum_exp, *c, "log_sum_exp", "one number for each query")
+        parts.append(_vjp((g, None), arrays, (output, log_sum_exp), **attrs))
+    if grads[1] is not None:
+        spec = weights_spec(query, key)
+        g = check_grad(name, grads[1], *spec, "grad of the weights", "the weights")
+        ds = softmax_grad(g, weights(query, key, mask, **attrs))
+        dq, dk, dmask = of_scores(ds, query, key, mask, attrs["scale"])
+        parts.append((dq, dk, np.zeros(value.shape, value.dtype), dmask))
+    if not parts:
+        raise ValueError(f"{name}: grad holds no gradient; expected that of the result, of the weights, or both")
+    if len(parts) == 1:
+        return parts[0]
+    dq, dk, dv, dmask = (None if a is None else elementwise.add(a, b) for a, b in zip(*parts, strict=True))
+    return dq, dk, dv, dmask
