@@ -146,6 +146,8 @@ def batch_norm(x, weight, bias, mean, var, *, training=False, momentum=0.1, eps=
     z = (x.transpose(1, -1) - mean) / torch.sqrt(var + eps)
     z = z if weight is None else z * weight
     return (z if bias is None else z + bias).transpose(1, -1)
+
+
 def hinge_loss(scores, target, *, reduction="mean"):
     each = torch.clamp(1 - target * scores, min=0)
     return each if reduction == "none" else getattr(torch, reduction)(each)
