@@ -47,6 +47,18 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .arrangement import (
+    expand_dims,
+    expand_dims_backward,
+    flip,
+    flip_backward,
+    squeeze,
+    squeeze_backward,
+    stack,
+    stack_backward,
+    swapaxes,
+    swapaxes_backward,
+)
 from .comparison import (
     equal,
     greater,
@@ -60,6 +72,10 @@ from .comparison import (
     not_equal,
     where,
     where_backward,
+)
+from .contraction import (
+    einsum,
+    einsum_backward,
 )
 from .conv import (
     conv2d,
@@ -96,6 +112,11 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .lookup import (
+    embedding,
+    embedding_backward,
+    one_hot,
+)
 from .losses import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -104,9 +125,24 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .moments import (
+    std,
+    std_backward,
+    var,
+    var_backward,
+)
 from .optimizers import (
     adam_update,
     sgd_update,
+)
+from .pointwise import (
+    clip,
+    clip_backward,
+    logical_and,
+    logical_not,
+    logical_or,
+    square,
+    square_backward,
 )
 from .pooling import (
     avg_pool2d,
@@ -124,6 +160,12 @@ from .reductions import (
     min_backward,
     sum,
     sum_backward,
+)
+from .scans import (
+    cumsum,
+    cumsum_backward,
+    top_k,
+    top_k_backward,
 )
 from .shape import (
     broadcast_to,
@@ -151,21 +193,33 @@ __all__ = [
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
     "broadcast_to_backward",
+    "clip",
+    "clip_backward",
     "concatenate",
     "concatenate_backward",
     "conv2d",
     "conv2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "cumsum",
+    "cumsum_backward",
     "dense",
     "dense_backward",
     "divide",
     "divide_backward",
     "dropout",
     "dropout_backward",
+    "einsum",
+    "einsum_backward",
+    "embedding",
+    "embedding_backward",
     "equal",
     "exp",
     "exp_backward",
+    "expand_dims",
+    "expand_dims_backward",
+    "flip",
+    "flip_backward",
     "greater",
     "greater_equal",
     "less",
@@ -174,6 +228,9 @@ __all__ = [
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "logical_and",
+    "logical_not",
+    "logical_or",
     "matmul",
     "matmul_backward",
     "max",
@@ -195,6 +252,7 @@ __all__ = [
     "negative",
     "negative_backward",
     "not_equal",
+    "one_hot",
     "power",
     "power_backward",
     "relu",
@@ -210,18 +268,32 @@ __all__ = [
     "softmax_backward",
     "sqrt",
     "sqrt_backward",
+    "square",
+    "square_backward",
+    "squeeze",
+    "squeeze_backward",
+    "stack",
+    "stack_backward",
+    "std",
+    "std_backward",
     "subtract",
     "subtract_backward",
     "sum",
     "sum_backward",
+    "swapaxes",
+    "swapaxes_backward",
     "take",
     "take_along_axis",
     "take_along_axis_backward",
     "take_backward",
     "tanh",
     "tanh_backward",
+    "top_k",
+    "top_k_backward",
     "transpose",
     "transpose_backward",
+    "var",
+    "var_backward",
     "where",
     "where_backward",
 ]
