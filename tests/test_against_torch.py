@@ -9,7 +9,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim, testing
-from fastdl.testing._cases import arrays_in
+from fastdl.testing._cases import arrays_in, first
 from fastdl.tree import flatten, unflatten
 
 torch = pytest.importorskip("torch")
@@ -73,6 +73,18 @@ def mean_over(x, axes, keepdims):
     return torch.mean(x, axes, keepdim=keepdims) if axes != () else x
 
 
+def spread(function):
+    return lambda x, axis=None, keepdims=False, *, ddof=0: function(x, axes(x, axis), correction=ddof, keepdim=keepdims)
+
+
+def axes(x, axis):
+    return tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+
+
+def top_k(x, k, axis=-1, *, largest=True):
+    return torch.sort(x, axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
+
+
 OPS = {
     "add": torch.add,
     "subtract": torch.subtract,
@@ -106,6 +118,18 @@ OPS = {
     "broadcast_to": torch.broadcast_to,
     "transpose": lambda x, axes=None: x.permute(tuple(range(x.ndim))[::-1] if axes is None else axes),
     "reshape": lambda x, shape: x.reshape(shape),
+    "embedding": lambda i, weight, padding_idx=None: T.embedding(i, weight, padding_idx),
+    "cumsum": lambda x, axis=None: torch.cumsum(x.ravel() if axis is None else x, 0 if axis is None else axis),
+    "clip": lambda x, min=None, max=None: torch.clip(x, min, max),
+    "square": torch.square,
+    "var": spread(torch.var),
+    "std": spread(torch.std),
+    "stack": lambda arrays, axis=0: torch.stack(arrays, axis),
+    "squeeze": lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis),
+    "swapaxes": torch.swapaxes,
+    "flip": lambda x, axis=None: torch.flip(x, axes(x, axis)),
+    "einsum": torch.einsum,
+    "top_k": top_k,
 }
 # With ties PyTorch gives the gradient to one of them, not shares of it to all.
 TIES = ("max_pool2d",)
@@ -124,7 +148,7 @@ def both(name, seed):
 
 def agree(name, seed):
     args, options, leaves, theirs, structure = both(name, seed)
-    ours = getattr(F, name)(*args, **options)
+    ours = first(getattr(F, name)(*args, **options))
     if ours.size == 0 or any(a.size == 0 for a in arrays_in(args)):
         return  # PyTorch refuses some empty arrays
     other = OPS[name](*unflatten(structure, theirs), **options)

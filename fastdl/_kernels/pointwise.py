@@ -1,4 +1,7 @@
-"""More kernels that go element by element: clipping, squares of differences, logic on booleans. Cells as in ``elementwise``."""
+"""More kernels that go element by element: clipping, squares of differences, logic on booleans.
+
+Cells are those of ``elementwise``: 4096 elements, or some rows.
+"""
 
 from .block import integer, number, pointer, real
 from .compiler import inline

@@ -47,7 +47,10 @@ def chunk_sums(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 def sums_before(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Each chunk's sum becomes the sum of the chunks before it. A cell is a place of outer. Slots: sums, chunks, inner."""
+    """Each chunk's sum becomes the sum of the chunks before it. A cell is a place of outer.
+
+    Slots: sums, chunks, inner.
+    """
     sums, chunks, inner = doubles(args, 0), integer(args, 1), integer(args, 2)
     for outer in range(lo, hi):
         base = shift(sums, outer * chunks * inner)

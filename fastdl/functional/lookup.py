@@ -56,7 +56,7 @@ def _lower_embedding_grad(
 ) -> None:
     (g, at), (dw,) = inputs, outputs
     rows, columns = full
-    code = lowering.failure(_outside("embedding_backward", at.shape, rows, f"expected rows of weight {full}"))
+    code = lowering.failure(_outside("embedding", at.shape, rows, f"expected rows of weight {full}"))
     order, ends = lowering.scratch((at.size,), INT64), lowering.scratch((rows,), INT64)
     lowering.launch(
         Kernel("lookup", "sort_by_row"),

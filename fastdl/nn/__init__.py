@@ -11,9 +11,10 @@ from ._containers import ModuleList, Sequential
 from ._conv import Conv2d
 from ._dense import Dense, Linear
 from ._dropout import Dropout
+from ._embedding import Embedding
 from ._frame import is_training, random_key
 from ._pool import AvgPool2d, MaxPool2d
-from ._shape import Flatten, Identity, Rescale
+from ._shape import Flatten, Identity, Rescale, Unflatten
 from .module import Module
 
 LAYERS: dict[str, type[Module]] = {
@@ -23,6 +24,7 @@ LAYERS: dict[str, type[Module]] = {
         Conv2d,
         Dense,
         Dropout,
+        Embedding,
         Flatten,
         Identity,
         LogSoftmax,
@@ -34,6 +36,7 @@ LAYERS: dict[str, type[Module]] = {
         Sigmoid,
         Softmax,
         Tanh,
+        Unflatten,
     )
 }
 """The classes that a model file may name."""
@@ -45,6 +48,7 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Identity",
     "Linear",
@@ -59,6 +63,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unflatten",
     "is_training",
     "random_key",
 ]

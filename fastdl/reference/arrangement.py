@@ -42,6 +42,8 @@ def stack_backward(grad: ArrayLike, arrays: Sequence[ArrayLike], axis: int = 0) 
 def expand_dims(x: ArrayLike, axis: int | Sequence[int], *, at: Indices | None = None) -> FloatArray:
     """New axes of size 1 at the places `axis` of the result.
 
+    y[..., i, 0, j, ...] = x[..., i, j, ...].
+
     >>> expand_dims([1, 2], 1).tolist()
     [[1.0], [2.0]]
     """
@@ -63,6 +65,8 @@ def expand_dims_backward(grad: ArrayLike, x: ArrayLike, axis: int | Sequence[int
 
 def squeeze(x: ArrayLike, axis: Axis = None, *, at: Indices | None = None) -> FloatArray:
     """The array without the axes `axis`, which have size 1; without all such axes if axis is None.
+
+    y[..., i, j, ...] = x[..., i, 0, j, ...].
 
     >>> squeeze([[[1], [2]]]).tolist()
     [1.0, 2.0]

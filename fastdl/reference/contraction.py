@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, evaluate
+from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, evaluate, quiet
 
 Labels = list[str]
 
@@ -51,14 +51,15 @@ def einsum_backward(grad: ArrayLike, subscripts: str, *operands: ArrayLike) -> t
     values, inputs, output, sizes = _parse("einsum_backward", subscripts, operands)
     g = as_grad("einsum", grad, tuple(sizes[label] for label in output))
     gradients = tuple(np.zeros(x.shape) for x in values)
-    for place in _places({}, list(sizes), sizes):
-        elements = [_element(x, labels, place) for x, labels in zip(values, inputs, strict=True)]
-        for k, gradient in enumerate(gradients):
-            term = np.float64(g[tuple(place[label] for label in output)])
-            for j, x in enumerate(values):
-                if j != k:
-                    term *= x[elements[j]]
-            gradient[elements[k]] += term
+    with quiet():
+        for place in _places({}, list(sizes), sizes):
+            elements = [_element(x, labels, place) for x, labels in zip(values, inputs, strict=True)]
+            for k, gradient in enumerate(gradients):
+                term = np.float64(g[tuple(place[label] for label in output)])
+                for j, x in enumerate(values):
+                    if j != k:
+                        term *= x[elements[j]]
+                gradient[elements[k]] += term
     return gradients
 
 

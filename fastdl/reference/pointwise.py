@@ -62,7 +62,9 @@ def square_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
 
 
 def logical_and(a: ArrayLike, b: ArrayLike, *, at: Indices | None = None) -> BoolArray:
-    """Whether both are true, as an array of bool; what is not 0 is true.
+    """Whether both are true.
+
+    y = a and b, an array of bool; what is not 0 is true.
 
     >>> logical_and([True, True, False], [True, False, False]).tolist()
     [True, False, False]
@@ -71,7 +73,9 @@ def logical_and(a: ArrayLike, b: ArrayLike, *, at: Indices | None = None) -> Boo
 
 
 def logical_or(a: ArrayLike, b: ArrayLike, *, at: Indices | None = None) -> BoolArray:
-    """Whether one is true, or both, as an array of bool; what is not 0 is true.
+    """Whether one is true, or both.
+
+    y = a or b, an array of bool; what is not 0 is true.
 
     >>> logical_or([True, True, False], [True, False, False]).tolist()
     [True, True, False]
@@ -80,7 +84,9 @@ def logical_or(a: ArrayLike, b: ArrayLike, *, at: Indices | None = None) -> Bool
 
 
 def logical_not(x: ArrayLike, *, at: Indices | None = None) -> BoolArray:
-    """Whether it is false, that is 0, as an array of bool.
+    """Whether it is false, that is 0.
+
+    y = not x, an array of bool.
 
     >>> logical_not([True, False]).tolist()
     [False, True]

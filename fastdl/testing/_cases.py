@@ -47,8 +47,13 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     args = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
     if name == op.name:
         return args, options
-    y = op.reference(*args, **options)
+    y = first(op.reference(*args, **options))
     return [rng.standard_normal(y.shape).astype(result_dtype(op.name, args, options, dtype)), *args], options
+
+
+def first(result: Any) -> Any:
+    """What a backward takes the gradient of: the first of several results, such as the y of (y, new state)."""
+    return result[0] if isinstance(result, tuple) else result
 
 
 def result_dtype(name: str, args: Sequence[Any], options: dict[str, Any], dtype: str) -> np.dtype[Any]:
@@ -92,7 +97,7 @@ class Case(NamedTuple):
 
     def code(self, function: str) -> str:
         """The call as code to paste."""
-        names = list(inspect.signature(getattr(reference, self.name)).parameters)
+        names = argument_names(getattr(reference, self.name), len(self.args))
         lines = ["import numpy as np", "from fastdl import reference"]
         if self.source and not self.literal:
             given = ["*args", "**options"]
@@ -113,6 +118,17 @@ class Case(NamedTuple):
             given += [f"{name}={literal(value)}" for name, value in self.options.items()]
         call = ", ".join(given)
         return "\n".join([*lines, f"expected = reference.{self.name}({call})", f"got = {function}({call})"])
+
+
+def argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first ``count`` arguments; those under a star are numbered."""
+    names: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}_{k}" for k in range(count - len(names))]
+        else:
+            names.append(parameter.name)
+    return names
 
 
 def arrays_in(value: Any) -> Iterator[Array]:

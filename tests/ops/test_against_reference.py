@@ -113,7 +113,11 @@ def test_fuzz(name, cases):
         assert_right(getattr(F, name), case)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "conv2d_backward"])  # 0 in a stride's gap times inf
+# 0 in a stride's gap times inf; einsum sums a factor before it multiplies: inf times a sum, not a sum of infinities.
+NOT_TERM_BY_TERM = ("conv2d_backward", "einsum", "einsum_backward")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_TERM_BY_TERM])
 @given(seed=SEEDS, dtype=DTYPES)
 def test_nan_and_infinity_come_through(name, seed, dtype):
     case = _verify.make_case(name, dtype, seed // 1000, seed % 1000)

@@ -9,7 +9,7 @@ import fastdl as fd
 from fastdl import functional as F
 from fastdl import reference, testing
 from fastdl.ops import OPS
-from fastdl.testing._cases import arrays_in, map_arrays
+from fastdl.testing._cases import arrays_in, first, map_arrays
 from fastdl.tree import flatten, unflatten
 
 # Rounding to another type (astype) has no finite differences.
@@ -33,7 +33,7 @@ def smooth_case(name, seed):
 
 
 def function_of(name, args, options):
-    """The op as a function of its floating arrays alone, and these."""
+    """The (first) result of the op as a function of its floating arrays alone, and these."""
     leaves, structure = flatten(args)
     places = [i for i, x in enumerate(leaves) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
 
@@ -41,7 +41,7 @@ def function_of(name, args, options):
         replaced = list(leaves)
         for i, array in zip(places, arrays, strict=True):
             replaced[i] = array
-        return getattr(F, name)(*unflatten(structure, replaced), **options)
+        return first(getattr(F, name)(*unflatten(structure, replaced), **options))
 
     return function, [leaves[i] for i in places]
 

@@ -15,7 +15,8 @@ from fastdl import reference
 Array = NDArray[Any]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 OPTIMIZERS = ["sgd_update", "adam_update"]
-NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
+LOGIC = ["logical_and", "logical_or", "logical_not"]
+NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
 
 
@@ -26,10 +27,13 @@ class Case(NamedTuple):
     options: dict[str, Any]
 
     def arguments(self, arrays: Sequence[Array | None]) -> tuple[Any, ...]:
-        return (list(arrays), *self.rest) if self.op == "concatenate" else (*arrays, *self.rest)
+        if self.op == "einsum":
+            return (*self.rest, *arrays)
+        return (list(arrays), *self.rest) if self.op in ("concatenate", "stack") else (*arrays, *self.rest)
 
     def forward(self, arrays: Sequence[Array | None], **more: Any) -> Any:
-        return getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
+        result = getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
+        return result[0] if self.op == "top_k" else result
 
     def backward(self, grad: Array, **more: Any) -> Any:
         function = getattr(reference, f"{self.op}_backward")
@@ -140,6 +144,27 @@ CASES = [
     case("take_along_axis", normal(3, 4), integers(4, 3, 6), rest=(1,)),
     case("take_along_axis", normal(3, 4, 1), integers(3, 2, 1, 5) - 1, rest=(0,)),
     case("broadcast_to", normal(3, 1), rest=((2, 3, 4),)),
+    case("embedding", integers(4, 2, 3), normal(5, 3)),
+    case("embedding", integers(4, 3), normal(5, 1), padding_idx=-1),
+    *(case("cumsum", normal(3, 4), rest=(axis,)) for axis in (None, 0, 1)),
+    case("top_k", normal(3, 5), rest=(2,)),
+    case("top_k", normal(4, 2, 3), rest=(3, 0), largest=False),
+    case("clip", normal(3, 4), rest=(-0.5, 0.75)),
+    case("clip", normal(3, 4), max=0.1),
+    case("square", normal(3, 4)),
+    *(case(op, normal(3, 4), rest=(1, True), ddof=1) for op in ("var", "std")),
+    *(case(op, normal(2, 3, 2)) for op in ("var", "std")),
+    case("stack", normal(2, 3), normal(2, 3), rest=(1,)),
+    case("expand_dims", normal(2, 3), rest=((0, -1),)),
+    case("squeeze", normal(1, 3, 1)),
+    case("squeeze", normal(1, 3, 1), rest=(0,)),
+    case("swapaxes", normal(2, 3, 4), rest=(0, -1)),
+    case("flip", normal(2, 3), rest=(-1,)),
+    case("flip", normal(2, 3)),
+    case("einsum", normal(2, 3), normal(3, 4), rest=("ij,jk->ik",)),
+    case("einsum", normal(3, 3, 2), normal(2, 1), normal(3), rest=("iij,j...,k->...i",)),
+    case("einsum", normal(2, 3, 3), rest=("...ii",)),
+    case("einsum", normal(1, 3), normal(2, 3), rest=("ij,ij->j",)),
 ]
 
 
@@ -241,6 +266,9 @@ def values_at(array: Array, indices: list[tuple[int, ...]]) -> Array:
 
 FORWARD_ONLY = [
     *(case(op, integers(3, 2, 3), integers(3, 3)) for op in COMPARISONS),
+    *(case(op, integers(2, 2, 3), integers(2, 3)) for op in LOGIC[:2]),
+    case("logical_not", integers(2, 2, 3)),
+    case("one_hot", integers(3, 2), rest=(3,)),
     case("argmax", normal(3, 4)),
     case("argmax", normal(3, 4), rest=(0,)),
 ]
