@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
-from .numpy_protocol import FUNCTIONS, REDUCTIONS, UFUNCS
+from .numpy_protocol import FUNCTIONS, REDUCTIONS, UFUNCS, clip, remedy, weak
 from .ops import Array, Primitive, Spec, Symbol
 
 
@@ -168,6 +168,9 @@ class Tensor(Symbol):
     def __abs__(self) -> Any:
         return F.abs(self)
 
+    def __invert__(self) -> Any:
+        return F.logical_not(self)
+
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))
 
@@ -191,6 +194,15 @@ class Tensor(Symbol):
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         return F.min(self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return F.var(self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return F.std(self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        return F.cumsum(self, axis=axis)
+
     def argmax(self, axis: Any = None) -> Any:
         return F.argmax(self, axis=axis)
 
@@ -204,6 +216,15 @@ class Tensor(Symbol):
 
     def transpose(self, *axes: Any) -> Any:
         return F.transpose(self, axes[0] if len(axes) == 1 else (axes or None))
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return F.swapaxes(self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return F.squeeze(self, axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        return clip(self, min, max)
 
     def astype(self, dtype: Any) -> Any:
         return F.astype(self, dtype)
@@ -238,31 +259,21 @@ class Tensor(Symbol):
             return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **given})  # NumPy: ufunc.reduce is along axis 0
         if method != "__call__" or function is None:
             name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-            raise RecordingError(f"np.{name} cannot be recorded; write it with the functions of fastdl.functional")
+            raise RecordingError(f"np.{name} cannot be recorded; {remedy(ufunc)}")
         if any(value is not None for value in options.values()):
             raise RecordingError(f"np.{ufunc.__name__} is recorded without options, got {sorted(options)}")
-        return function(*map(_weak, inputs))
+        return function(*map(weak, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         recorded = FUNCTIONS.get(function)
         if recorded is None:
-            raise RecordingError(
-                f"np.{function.__name__} cannot be recorded; write it with the functions of fastdl.functional"
-            )
+            raise RecordingError(f"np.{function.__name__} cannot be recorded; {remedy(function)}")
         return recorded(*args, **options)
-
-
-def _weak(x: Any) -> Any:
-    """A NumPy number that code comes by (``np.sqrt(2)``, ``np.prod(shape)``) counts as a Python number, whose dtype is
-    that of the tensor beside it."""
-    if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0 and (x.dtype.kind in "iu" or x.dtype == np.float64):
-        return x.item()
-    return x
 
 
 def _method(name: str, function: Callable[..., Any], swapped: bool = False) -> None:
     def operator(self: Tensor, other: Any) -> Any:
-        return function(_weak(other), self) if swapped else function(self, _weak(other))
+        return function(weak(other), self) if swapped else function(self, weak(other))
 
     setattr(Tensor, name, operator)
 
@@ -274,6 +285,8 @@ for _name, _function in {
     "truediv": F.divide,
     "pow": F.power,
     "matmul": F.matmul,
+    "and": F.logical_and,
+    "or": F.logical_or,
 }.items():
     _method(f"__{_name}__", _function)
     _method(f"__r{_name}__", _function, swapped=True)

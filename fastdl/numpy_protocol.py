@@ -1,5 +1,6 @@
 """Which op stands for which NumPy function when a recorded tensor meets it (NEP 13 and NEP 18)."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.sqrt: F.sqrt,
     np.absolute: F.abs,
     np.tanh: F.tanh,
-    np.square: lambda x: F.multiply(x, x),
+    np.square: F.square,
     np.reciprocal: lambda x: F.divide(1.0, x),
     np.matmul: F.matmul,
     np.less: F.less,
@@ -30,12 +31,14 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.greater_equal: F.greater_equal,
     np.equal: F.equal,
     np.not_equal: F.not_equal,
+    np.logical_and: F.logical_and,
+    np.logical_or: F.logical_or,
+    np.logical_not: F.logical_not,
+    np.bitwise_and: F.logical_and,
+    np.bitwise_or: F.logical_or,
+    np.invert: F.logical_not,
 }
-REDUCTIONS: dict[Any, Callable[..., Any]] = {np.add: F.sum, np.maximum: F.max, np.minimum: F.min}
-
-
-def _stack(arrays: Any, axis: int = 0) -> Any:
-    return F.concatenate([_expand_dims(a, axis) for a in arrays], axis=axis)
+REDUCTIONS: dict[Any, Callable[..., Any]] = {np.maximum: F.max, np.minimum: F.min}
 
 
 def _like(x: Any) -> Any:
@@ -51,21 +54,61 @@ def _squeeze(x: Any, axis: Any = None) -> Any:
     return F.reshape(x, np.squeeze(_like(x), axis).shape)
 
 
-def _swapaxes(x: Any, a: int, b: int) -> Any:
-    axes = list(range(x.ndim))
-    axes[a], axes[b] = axes[b], axes[a]
-    return F.transpose(x, tuple(axes))
-
-
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    low, high = a_min if min is None else min, a_max if max is None else max
+def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """Bounds that are numbers or arrays, by either of NumPy's names."""
+    low, high = (weak(a_min if min is None else min), weak(a_max if max is None else max))
+    if all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
+        return x if low is None and high is None else F.clip(x, low, high)
     x = x if low is None else F.maximum(x, low)
     return x if high is None else F.minimum(x, high)
 
 
+def _einsum(*operands: Any, optimize: Any = False) -> Any:
+    """F.einsum multiplies in pairs, whatever ``optimize`` says."""
+    return F.einsum(*operands)
+
+
+def _in_its_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of one array that also takes ``dtype``, as long as it is the array's own."""
+
+    def call(x: Any, axis: Any = None, dtype: Any = None, **options: Any) -> Any:
+        if dtype is not None and np.dtype(dtype) != x.dtype:
+            raise TypeError(f"{function.__name__}: dtype is {dtype}, x is {x.dtype}; expected the same: use astype")
+        if isinstance(options.get("ddof"), float):
+            options["ddof"] = int(options["ddof"]) if options["ddof"].is_integer() else options["ddof"]
+        return function(x, axis, **options)
+
+    return call
+
+
+def weak(x: Any) -> Any:
+    """A NumPy number that code comes by (``np.sqrt(2)``, ``np.prod(shape)``) counts as a Python number, whose dtype is
+    that of the tensor beside it."""
+    if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0 and (x.dtype.kind in "iu" or x.dtype == np.float64):
+        return x.item()
+    return x
+
+
+REDUCTIONS[np.add] = _in_its_dtype(F.sum)
+
+
+def remedy(function: Any) -> str:
+    """What to say about a function of NumPy's that cannot be recorded."""
+    name = function.__name__
+    ours = [other for other in F.__all__ if not other.endswith(("_backward", "_update"))]
+    known = {other: f"F.{other}" for other in ours} | {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.75)
+    if close:
+        return f"did you mean {' or '.join(known[other] for other in close)}?"
+    return f"write it with the functions of fastdl.functional: {', '.join(ours)}"
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: F.sum,
-    np.mean: F.mean,
+    np.sum: _in_its_dtype(F.sum),
+    np.mean: _in_its_dtype(F.mean),
+    np.var: _in_its_dtype(F.var),
+    np.std: _in_its_dtype(F.std),
+    np.cumsum: _in_its_dtype(F.cumsum),
     np.max: F.max,
     np.min: F.min,
     np.amax: F.max,
@@ -74,9 +117,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.reshape: F.reshape,
     np.ravel: lambda x: F.reshape(x, (-1,)),
     np.transpose: F.transpose,
-    np.swapaxes: _swapaxes,
+    np.swapaxes: F.swapaxes,
     np.concatenate: F.concatenate,
-    np.stack: _stack,
+    np.stack: F.stack,
+    np.split: F.split,
+    np.flip: F.flip,
+    np.einsum: _einsum,
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,
     np.where: F.where,
@@ -85,7 +131,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     ),
     np.take_along_axis: F.take_along_axis,
     np.broadcast_to: F.broadcast_to,
-    np.clip: _clip,
+    np.clip: clip,
     np.dot: F.matmul,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,

@@ -161,6 +161,16 @@ def weighted(loss):
         return loss(x, target, **tensors)
 
     return with_tensors
+def spread(function):
+    return lambda x, axis=None, keepdims=False, *, ddof=0: function(x, axes(x, axis), correction=ddof, keepdim=keepdims)
+
+
+def axes(x, axis):
+    return tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+
+
+def top_k(x, k, axis=-1, *, largest=True):
+    return torch.sort(x, axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
 
 
 OPS = {
@@ -210,6 +220,18 @@ OPS = {
     "broadcast_to": torch.broadcast_to,
     "transpose": lambda x, axes=None: x.permute(tuple(range(x.ndim))[::-1] if axes is None else axes),
     "reshape": lambda x, shape: x.reshape(shape),
+    "embedding": lambda i, weight, padding_idx=None: T.embedding(i, weight, padding_idx),
+    "cumsum": lambda x, axis=None: torch.cumsum(x.ravel() if axis is None else x, 0 if axis is None else axis),
+    "clip": lambda x, min=None, max=None: torch.clip(x, min, max),
+    "square": torch.square,
+    "var": spread(torch.var),
+    "std": spread(torch.std),
+    "stack": lambda arrays, axis=0: torch.stack(arrays, axis),
+    "squeeze": lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis),
+    "swapaxes": torch.swapaxes,
+    "flip": lambda x, axis=None: torch.flip(x, axes(x, axis)),
+    "einsum": torch.einsum,
+    "top_k": top_k,
 }
 # With ties PyTorch gives the gradient to one of them, not shares of it to all.
 TIES = ("max_pool2d",)

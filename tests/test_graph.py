@@ -223,7 +223,7 @@ class TestWhatNeedsValues:
     def test_other_functions_of_numpy(self):
         raised(lambda x: np.sin(x), match=r"np\.sin cannot be recorded; write it with .*functional")
         raised(lambda x: np.linalg.norm(x), match=r"cannot be recorded")
-        raised(lambda x: np.cumsum(x, axis=0), match=r"np\.cumsum cannot be recorded")
+        raised(lambda x: np.nancumsum(x, axis=0), match=r"np\.nancumsum cannot be recorded; did you mean np\.cumsum\?")
         raised(lambda x: np.multiply.outer(x, x), match=r"np\.multiply\.outer cannot be recorded")
         raised(lambda x: np.add.accumulate(x), match=r"np\.add\.accumulate cannot be recorded")
 

@@ -26,6 +26,29 @@ X = np.random.default_rng(3).standard_normal((2, 3))
         lambda x: x ** np.int64(2),
         lambda x: np.asarray(2.0) * x,
         lambda x: np.multiply(x, np.int32(2)),
+        lambda x: np.einsum("ij,kj->ik", x, x, optimize=True),
+        lambda x: np.einsum("ij->j", x),
+        lambda x: np.cumsum(x),
+        lambda x: np.cumsum(x, axis=1),
+        lambda x: np.clip(x, np.zeros(3), 1.0),
+        lambda x: np.clip(x, None, np.float64(0.2)),
+        lambda x: np.square(x),
+        lambda x: np.var(x, axis=0, ddof=1),
+        lambda x: np.std(x, keepdims=True),
+        lambda x: np.swapaxes(x, 0, -1),
+        lambda x: np.flip(x, (0, 1)),
+        lambda x: np.concatenate(np.split(x, [1], axis=1)[::-1], axis=1),
+        lambda x: np.where(np.logical_and(x > 0, np.logical_not(x > 1)), x, 0),
+        lambda x: np.where((x > 0) & ~(x > 1) | (x < -1), x, 0),
+        lambda x: np.where(np.array([True, False, True]) & (x > 0), x, 0),
+        lambda x: np.where(np.logical_or(x > 0, True), x, 0),
+        lambda x: np.sum(x, dtype=np.float64),
+        lambda x: np.sum(x, axis=0, dtype=x.dtype),
+        lambda x: np.mean(x, 1, dtype=np.float64),
+        lambda x: np.add.reduce(x, axis=1, dtype=np.float64),
+        lambda x: x.var(0, ddof=1) + x.std(axis=0),
+        lambda x: x.clip(0, 1).cumsum(axis=0).swapaxes(0, 1),
+        lambda x: x[None].squeeze(),
     ],
 )
 def test_recorded_as_numpy_does_it(function):
@@ -43,6 +66,20 @@ def test_refused_as_numpy_does_it(function):
     with pytest.raises(ValueError) as theirs:
         function(X)
     assert str(ours.value) == str(theirs.value)
+
+
+def test_another_dtype_for_the_sum_is_refused():
+    with pytest.raises(TypeError, match="sum: dtype is <class 'numpy.float32'>, x is float64; .*use astype"):
+        fd.compile(lambda x: np.sum(x, dtype=np.float32))(X)
+
+
+def test_what_cannot_be_recorded_names_what_can():
+    with pytest.raises(fd.RecordingError, match=r"np\.nanmax cannot be recorded; did you mean np\.max"):
+        fd.compile(lambda x: np.nanmax(x))(X)
+    with pytest.raises(
+        fd.RecordingError, match=r"np\.heaviside cannot .* functions of fastdl\.functional: abs, .* where"
+    ):
+        fd.compile(lambda x: np.heaviside(x, 0.0))(X)
 
 
 def test_tensors_are_not_changed_in_place():

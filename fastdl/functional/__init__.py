@@ -21,6 +21,19 @@ from .adaptive import (
     adagrad_update,
     rmsprop_update,
 )
+from .arrangement import (
+    expand_dims,
+    expand_dims_backward,
+    flip,
+    flip_backward,
+    split,
+    squeeze,
+    squeeze_backward,
+    stack,
+    stack_backward,
+    swapaxes,
+    swapaxes_backward,
+)
 from .attention import (
     attention,
     attention_backward,
@@ -58,6 +71,10 @@ from .comparisons import (
     not_equal,
     where,
     where_backward,
+)
+from .contraction import (
+    einsum,
+    einsum_backward,
 )
 from .conv import (
     conv1d,
@@ -115,6 +132,11 @@ from .indexing import (
     take_along_axis_backward,
     take_backward,
 )
+from .lookup import (
+    embedding,
+    embedding_backward,
+    one_hot,
+)
 from .losses import (
     huber_loss,
     huber_loss_backward,
@@ -122,6 +144,12 @@ from .losses import (
     mae_loss_backward,
     mse_loss,
     mse_loss_backward,
+)
+from .moments import (
+    std,
+    std_backward,
+    var,
+    var_backward,
 )
 from .normalization import (
     group_norm,
@@ -132,6 +160,15 @@ from .normalization import (
     layer_norm_backward,
     rms_norm,
     rms_norm_backward,
+)
+from .pointwise import (
+    clip,
+    clip_backward,
+    logical_and,
+    logical_not,
+    logical_or,
+    square,
+    square_backward,
 )
 from .pooling import (
     avg_pool2d,
@@ -149,6 +186,12 @@ from .reductions import (
     min_backward,
     sum,
     sum_backward,
+)
+from .scans import (
+    cumsum,
+    cumsum_backward,
+    top_k,
+    top_k_backward,
 )
 from .shape import (
     broadcast_to,
@@ -187,6 +230,8 @@ __all__ = [
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
     "broadcast_to_backward",
+    "clip",
+    "clip_backward",
     "concatenate",
     "concatenate_backward",
     "conv1d",
@@ -199,17 +244,27 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "cumsum",
+    "cumsum_backward",
     "dense",
     "dense_backward",
     "divide",
     "divide_backward",
     "dropout",
     "dropout_backward",
+    "einsum",
+    "einsum_backward",
+    "embedding",
+    "embedding_backward",
     "equal",
     "exp",
     "exp_backward",
+    "expand_dims",
+    "expand_dims_backward",
     "filter2d",
     "filter2d_backward",
+    "flip",
+    "flip_backward",
     "greater",
     "greater_equal",
     "group_norm",
@@ -228,6 +283,9 @@ __all__ = [
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "logical_and",
+    "logical_not",
+    "logical_or",
     "mae_loss",
     "mae_loss_backward",
     "matmul",
@@ -253,6 +311,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "not_equal",
+    "one_hot",
     "power",
     "power_backward",
     "relu",
@@ -269,20 +328,35 @@ __all__ = [
     "slice_backward",
     "softmax",
     "softmax_backward",
+    "split",
     "sqrt",
     "sqrt_backward",
+    "square",
+    "square_backward",
+    "squeeze",
+    "squeeze_backward",
+    "stack",
+    "stack_backward",
+    "std",
+    "std_backward",
     "subtract",
     "subtract_backward",
     "sum",
     "sum_backward",
+    "swapaxes",
+    "swapaxes_backward",
     "take",
     "take_along_axis",
     "take_along_axis_backward",
     "take_backward",
     "tanh",
     "tanh_backward",
+    "top_k",
+    "top_k_backward",
     "transpose",
     "transpose_backward",
+    "var",
+    "var_backward",
     "where",
     "where_backward",
 ]

@@ -41,6 +41,9 @@ from ._dense import (
 from ._dropout import (
     Dropout,
 )
+from ._embedding import (
+    Embedding,
+)
 from ._frame import (
     is_training,
     random_key,
@@ -60,6 +63,7 @@ from ._shape import (
     Flatten,
     Identity,
     Rescale,
+    Unflatten,
 )
 from .module import (
     Module,
@@ -77,6 +81,7 @@ LAYERS: dict[str, type[Module]] = {
         ConvTranspose2d,
         Dense,
         Dropout,
+        Embedding,
         Flatten,
         GroupNorm,
         Identity,
@@ -95,6 +100,7 @@ LAYERS: dict[str, type[Module]] = {
         Sigmoid,
         Softmax,
         Tanh,
+        Unflatten,
     )
 }
 """The classes that a model file may name."""
@@ -111,6 +117,7 @@ __all__ = [
     "ConvTranspose2d",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "Identity",
@@ -132,6 +139,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unflatten",
     "is_training",
     "random_key",
 ]

@@ -1,6 +1,7 @@
-"""Layers that change form or scale: Identity, Flatten, Rescale."""
+"""Layers that change form or scale: Identity, Flatten, Unflatten, Rescale."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,45 @@ class Flatten(Module):
 
     def config(self) -> dict[str, Any]:
         return {"start_dim": self.start_dim}
+
+
+class Unflatten(Module):
+    """The axis ``dim`` as several of the sizes ``unflattened_size``, of which one may be -1: what is left over.
+
+    Undoes :class:`Flatten`; ``nn.Unflatten(1, (16, 4, 4))`` makes images of vectors.
+
+    >>> import numpy as np
+    >>> from fastdl import nn
+    >>> nn.Unflatten(1, (3, -1))(np.zeros((2, 12), np.float32)).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = _options.integer("Unflatten", "dim", dim)
+        if not isinstance(unflattened_size, (tuple, list)) or not unflattened_size:
+            raise TypeError(f"Unflatten: unflattened_size is {unflattened_size!r}; expected sizes like (16, 4, 4)")
+        self.unflattened_size = tuple(
+            _options.count("Unflatten", "unflattened_size", n, least=-1) for n in unflattened_size
+        )
+        if self.unflattened_size.count(-1) > 1:
+            raise ValueError(f"Unflatten: unflattened_size is {unflattened_size}; expected at most one -1")
+
+    def __call__(self, x: Any) -> Any:
+        sizes, ndim = tuple(x.shape), len(x.shape)
+        if not -ndim <= self.dim < ndim:
+            raise ValueError(f"Unflatten: dim is {self.dim}, x has shape {sizes}; expected one of its axes")
+        axis = self.dim % ndim
+        known = math.prod(n for n in self.unflattened_size if n != -1)
+        if sizes[axis] != known and (-1 not in self.unflattened_size or known == 0 or sizes[axis] % known):
+            raise ValueError(
+                f"Unflatten: axis {axis} of x {sizes} has size {sizes[axis]}; expected one that the sizes "
+                f"{self.unflattened_size} multiply to"
+            )
+        parts = tuple(sizes[axis] // max(1, known) if n == -1 else n for n in self.unflattened_size)
+        return F.reshape(x, (*sizes[:axis], *parts, *sizes[axis + 1 :]))
+
+    def config(self) -> dict[str, Any]:
+        return {"dim": self.dim, "unflattened_size": list(self.unflattened_size)}
 
 
 class Rescale(Module):

@@ -42,7 +42,7 @@ def output_shapes(model: "Module", input_shape: Sequence[int]) -> dict[int, str]
     """The shapes that the modules return, by id; found by recording the model, so that nothing is computed."""
     sizes = (input_shape,) if isinstance(input_shape, int) else input_shape
     shape = tuple(_options.count("summary", "input_shape", n, least=0) for n in sizes)
-    x = Graph().input(Spec((_BATCH, *shape), model.dtype))
+    x = Graph().input(Spec((_BATCH, *shape), model.input_dtype))
     found: dict[int, str] = {}
     with running(Frame({}, 0, 0), False) as frame:
         frame.outputs = []

@@ -225,6 +225,19 @@ class Module(Attributes, Learner):
         """What a layer without parameters computes in, if it says so."""
         return None
 
+    @property
+    def input_dtype(self) -> np.dtype[Any]:
+        """The dtype that samples arrive in: int64 if the first layer with parameters looks up a table, else ``dtype``.
+
+        Integers other than bytes always arrive as int64; this says what becomes of bytes, booleans and of shapes alone.
+        """
+        first = next((module for _, module in self.named_modules() if module._parameters), self)
+        return np.dtype(np.int64) if first._wants_integers() else self.dtype
+
+    def _wants_integers(self) -> bool:
+        """Whether a layer's input are numbers of rows, classes or places."""
+        return False
+
     def astype(self, dtype: Any) -> Self:
         """Convert the model to float32 or float64, in place; returns it. Its parameters become new arrays."""
         found = init.float_dtype(f"{type(self).__name__}.astype", dtype)

@@ -47,6 +47,18 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .arrangement import (
+    expand_dims,
+    expand_dims_backward,
+    flip,
+    flip_backward,
+    squeeze,
+    squeeze_backward,
+    stack,
+    stack_backward,
+    swapaxes,
+    swapaxes_backward,
+)
 from .attention import (
     attention,
     attention_backward,
@@ -82,6 +94,10 @@ from .comparison import (
     not_equal,
     where,
     where_backward,
+)
+from .contraction import (
+    einsum,
+    einsum_backward,
 )
 from .conv import (
     conv1d,
@@ -133,6 +149,11 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .lookup import (
+    embedding,
+    embedding_backward,
+    one_hot,
+)
 from .losses import (
     huber_loss,
     huber_loss_backward,
@@ -140,6 +161,12 @@ from .losses import (
     mae_loss_backward,
     mse_loss,
     mse_loss_backward,
+)
+from .moments import (
+    std,
+    std_backward,
+    var,
+    var_backward,
 )
 from .normalization import (
     group_norm,
@@ -157,6 +184,15 @@ from .optimizers import (
     rmsprop_update,
     sgd_update,
 )
+from .pointwise import (
+    clip,
+    clip_backward,
+    logical_and,
+    logical_not,
+    logical_or,
+    square,
+    square_backward,
+)
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -173,6 +209,12 @@ from .reductions import (
     min_backward,
     sum,
     sum_backward,
+)
+from .scans import (
+    cumsum,
+    cumsum_backward,
+    top_k,
+    top_k_backward,
 )
 from .shape import (
     broadcast_to,
@@ -207,6 +249,8 @@ __all__ = [
     "binary_cross_entropy_with_logits_backward",
     "broadcast_to",
     "broadcast_to_backward",
+    "clip",
+    "clip_backward",
     "concatenate",
     "concatenate_backward",
     "conv1d",
@@ -219,17 +263,27 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "cumsum",
+    "cumsum_backward",
     "dense",
     "dense_backward",
     "divide",
     "divide_backward",
     "dropout",
     "dropout_backward",
+    "einsum",
+    "einsum_backward",
+    "embedding",
+    "embedding_backward",
     "equal",
     "exp",
     "exp_backward",
+    "expand_dims",
+    "expand_dims_backward",
     "filter2d",
     "filter2d_backward",
+    "flip",
+    "flip_backward",
     "greater",
     "greater_equal",
     "group_norm",
@@ -248,6 +302,9 @@ __all__ = [
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "logical_and",
+    "logical_not",
+    "logical_or",
     "mae_loss",
     "mae_loss_backward",
     "matmul",
@@ -273,6 +330,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "not_equal",
+    "one_hot",
     "power",
     "power_backward",
     "relu",
@@ -291,18 +349,32 @@ __all__ = [
     "softmax_backward",
     "sqrt",
     "sqrt_backward",
+    "square",
+    "square_backward",
+    "squeeze",
+    "squeeze_backward",
+    "stack",
+    "stack_backward",
+    "std",
+    "std_backward",
     "subtract",
     "subtract_backward",
     "sum",
     "sum_backward",
+    "swapaxes",
+    "swapaxes_backward",
     "take",
     "take_along_axis",
     "take_along_axis_backward",
     "take_backward",
     "tanh",
     "tanh_backward",
+    "top_k",
+    "top_k_backward",
     "transpose",
     "transpose_backward",
+    "var",
+    "var_backward",
     "where",
     "where_backward",
 ]

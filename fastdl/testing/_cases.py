@@ -97,7 +97,7 @@ class Case(NamedTuple):
 
     def code(self, function: str) -> str:
         """The call as code to paste."""
-        names = list(inspect.signature(getattr(reference, self.name)).parameters)
+        names = argument_names(getattr(reference, self.name), len(self.args))
         lines = ["import numpy as np", "from fastdl import reference"]
         if self.source and not self.literal:
             given = ["*args", "**options"]
@@ -118,6 +118,17 @@ class Case(NamedTuple):
             given += [f"{name}={literal(value)}" for name, value in self.options.items()]
         call = ", ".join(given)
         return "\n".join([*lines, f"expected = reference.{self.name}({call})", f"got = {function}({call})"])
+
+
+def argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first ``count`` arguments; those under a star are numbered."""
+    names: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}_{k}" for k in range(count - len(names))]
+        else:
+            names.append(parameter.name)
+    return names
 
 
 def arrays_in(value: Any) -> Iterator[Array]:

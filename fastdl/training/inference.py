@@ -57,12 +57,12 @@ class Inference:
 
     def output_shape(self, x: Array) -> tuple[int, ...]:
         """Shape of the outputs for one sample like those of ``x``, with the batch in front."""
-        dtype = batch_dtype(x, self._model.dtype)
+        dtype = batch_dtype(x, self._model)
         return self._plan(Spec((1, *x.shape[1:]), dtype)).outputs[0].shape
 
     def __call__(self, x: Array, batch_size: int) -> Array:
         """The model's raw outputs for all samples."""
-        dtype = batch_dtype(x, self._model.dtype)
+        dtype = batch_dtype(x, self._model)
         parameters, _, buffers, _ = self._arrays()
         parts = []
         for start in range(0, len(x), batch_size):

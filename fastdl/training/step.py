@@ -77,11 +77,12 @@ class Memory:
             kept[...] = array
 
 
-def batch_dtype(x: Array, model_dtype: Any) -> np.dtype[Any]:
-    """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices)."""
-    if x.dtype.kind in "iu" and x.dtype.itemsize > 1:
+def batch_dtype(x: Array, model: Any) -> np.dtype[Any]:
+    """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices),
+    bytes do if the model begins with a table."""
+    if x.dtype.kind in "iu" and (x.dtype.itemsize > 1 or model.input_dtype.kind == "i"):
         return np.dtype(np.int64)
-    dtype: np.dtype[Any] = np.dtype(model_dtype)
+    dtype: np.dtype[Any] = np.dtype(model.dtype)
     return dtype
 
 
@@ -111,7 +112,7 @@ def _forward(
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 
-    x = gather("x", batch_dtype(memory.arrays["x"], memory.dtype))
+    x = gather("x", batch_dtype(memory.arrays["x"], model))
     y = gather("y", memory.arrays["y"].dtype)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(

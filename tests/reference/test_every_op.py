@@ -18,6 +18,9 @@ COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_e
 OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
 REGRESSION = ["mae_loss", "huber_loss"]
+OPTIMIZERS = ["sgd_update", "adam_update"]
+LOGIC = ["logical_and", "logical_or", "logical_not"]
+NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
 WITH_AT_IN_BACKWARD = ["attention", "conv2d", "dense", "matmul"]
 
@@ -32,9 +35,13 @@ class Case(NamedTuple):
         if self.op == "group_norm":
             return (arrays[0], *self.rest, *arrays[1:])
         return (list(arrays), *self.rest) if self.op == "concatenate" else (*arrays, *self.rest)
+        if self.op == "einsum":
+            return (*self.rest, *arrays)
+        return (list(arrays), *self.rest) if self.op in ("concatenate", "stack") else (*arrays, *self.rest)
 
     def forward(self, arrays: Sequence[Array | None], **more: Any) -> Any:
-        return getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
+        result = getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
+        return result[0] if self.op == "top_k" else result
 
     def backward(self, grad: Array, **more: Any) -> Any:
         function = getattr(reference, f"{self.op}_backward")
@@ -185,6 +192,27 @@ CASES = [
     case("attention", normal(2, 3, 2), normal(2, 3, 2), normal(2, 3, 1), normal(2, 1, 3), causal=True, scale=0.3),
     case("attention", normal(1, 4, 2, 3), normal(1, 2, 4, 3), normal(1, 2, 4, 2), normal(4, 2, 4)),
     case("attention", normal(4, 3), normal(5, 3), normal(5, 2), integers(2, 4, 5) > 0),
+    case("embedding", integers(4, 2, 3), normal(5, 3)),
+    case("embedding", integers(4, 3), normal(5, 1), padding_idx=-1),
+    *(case("cumsum", normal(3, 4), rest=(axis,)) for axis in (None, 0, 1)),
+    case("top_k", normal(3, 5), rest=(2,)),
+    case("top_k", normal(4, 2, 3), rest=(3, 0), largest=False),
+    case("clip", normal(3, 4), rest=(-0.5, 0.75)),
+    case("clip", normal(3, 4), max=0.1),
+    case("square", normal(3, 4)),
+    *(case(op, normal(3, 4), rest=(1, True), ddof=1) for op in ("var", "std")),
+    *(case(op, normal(2, 3, 2)) for op in ("var", "std")),
+    case("stack", normal(2, 3), normal(2, 3), rest=(1,)),
+    case("expand_dims", normal(2, 3), rest=((0, -1),)),
+    case("squeeze", normal(1, 3, 1)),
+    case("squeeze", normal(1, 3, 1), rest=(0,)),
+    case("swapaxes", normal(2, 3, 4), rest=(0, -1)),
+    case("flip", normal(2, 3), rest=(-1,)),
+    case("flip", normal(2, 3)),
+    case("einsum", normal(2, 3), normal(3, 4), rest=("ij,jk->ik",)),
+    case("einsum", normal(3, 3, 2), normal(2, 1), normal(3), rest=("iij,j...,k->...i",)),
+    case("einsum", normal(2, 3, 3), rest=("...ii",)),
+    case("einsum", normal(1, 3), normal(2, 3), rest=("ij,ij->j",)),
 ]
 
 
@@ -286,6 +314,9 @@ def values_at(array: Array, indices: list[tuple[int, ...]]) -> Array:
 
 FORWARD_ONLY = [
     *(case(op, integers(3, 2, 3), integers(3, 3)) for op in COMPARISONS),
+    *(case(op, integers(2, 2, 3), integers(2, 3)) for op in LOGIC[:2]),
+    case("logical_not", integers(2, 2, 3)),
+    case("one_hot", integers(3, 2), rest=(3,)),
     case("argmax", normal(3, 4)),
     case("argmax", normal(3, 4), rest=(0,)),
 ]

@@ -1,0 +1,178 @@
+"""More functions that go element by element: clip, square, and logic on booleans.
+
+Each function stands beside its backward; x a b the operands, y the result, g the gradient of the result. The names of
+Python's min and max are hidden by arguments.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._kernels import Kernel
+from ..ops import Lowering, Operand, Primitive, Spec, op
+from . import elementwise
+from ._door import BOOL, array, floats
+from ._draw import pointwise as draw
+from ._lowering import broadcast_shape, broadcasting, cells
+from ._operands import graded1
+
+
+def _lower_clip(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand], least: float, most: float) -> None:
+    (x,), (y,) = inputs, outputs
+    kernel = Kernel("pointwise", "clip")
+    lowering.launch(kernel, x.dtype, [y, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
+
+
+def _lower_clip_grad(
+    lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand], least: float, most: float
+) -> None:
+    (g, x), (dx,) = inputs, outputs
+    kernel = Kernel("pointwise", "clip_grad")
+    lowering.launch(kernel, x.dtype, [dx, g, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
+
+
+_clip = Primitive(
+    "clip",
+    lambda x, least, most: (x,),
+    _lower_clip,
+    lambda grads, inputs, outputs, least, most: _clip_grad(grads[0], inputs[0], least=least, most=most),
+)
+_clip_grad = Primitive(
+    "clip_grad",
+    lambda g, x, least, most: (x,),
+    _lower_clip_grad,
+    lambda grads, inputs, outputs, least, most: (*_clip_grad(grads[0], inputs[1], least=least, most=most), None),
+)
+
+
+def _bounds(name: str, min: Any, max: Any) -> dict[str, float]:
+    """The bounds as numbers; an absent one is infinite."""
+    if min is None and max is None:
+        raise ValueError(f"{name}: min and max are None; expected at least one bound")
+    for which, value in (("min", min), ("max", max)):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating))
+        ):
+            raise TypeError(
+                f"{name}: {which} is a {type(value).__name__}; expected a number: use maximum and minimum for arrays"
+            )
+        if value is not None and math.isnan(value):
+            raise ValueError(f"{name}: {which} is nan; expected a number")
+    return {"least": -math.inf if min is None else float(min), "most": math.inf if max is None else float(max)}
+
+
+def clip_backward(grad: Any, x: Any, min: float | None = None, max: float | None = None) -> tuple[Any]:
+    """In the forward pass y = x between the bounds, so dx = g there and on a bound, 0 outside."""
+    grad, x, _ = graded1("clip", grad, x, None)
+    return _clip_grad(grad, x, **_bounds("clip_backward", min, max))
+
+
+@op(draw=draw.clip)
+def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
+    """The number, but at least ``min`` and at most ``max``: y = min(max(x, min), max).
+
+    Equivalent to ``np.clip(x, min, max)``; x float32 or float64 of any shape, the bounds numbers, of which one may be
+    missing. NaN stays NaN. Where x is outside the bounds the gradient is 0; on a bound it comes through.
+
+    >>> clip(np.float32([-2, 0.5, 3]), -1, 1)
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    (x,) = floats("clip", x=x)
+    return _clip(x, **_bounds("clip", min, max))[0]
+
+
+def square_backward(grad: Any, x: Any) -> tuple[Any]:
+    """In the forward pass y = x**2, so dx = 2 g x."""
+    grad, x, _ = graded1("square", grad, x, None)
+    return (elementwise.multiply(elementwise.multiply(grad, 2.0), x),)
+
+
+def _lower_square(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
+    broadcasting(lowering, Kernel("elementwise", "multiply"), [*inputs, *inputs], outputs[0], 0.3)
+
+
+_square = Primitive(
+    "square", lambda x: (x,), _lower_square, lambda grads, inputs, outputs: square_backward(grads[0], inputs[0])
+)
+
+
+@op(draw=draw.one)
+def square(x: Any) -> Any:
+    """The number times itself: y = x**2.
+
+    Equivalent to ``np.square(x)``; x float32 or float64 of any shape.
+
+    >>> square(np.float32([-2, 3]))
+    array([4., 9.], dtype=float32)
+    """
+    return _square(*floats("square", x=x))[0]
+
+
+def booleans(name: str, **arrays: Any) -> list[Any]:
+    """The arrays, checked to be of bool; a Python bool is one without dimensions."""
+    result = []
+    for argument, value in arrays.items():
+        x = np.asarray(value) if isinstance(value, bool) else array(name, argument, value)
+        if x.dtype != BOOL:
+            raise TypeError(
+                f"{name}: {argument} has dtype {x.dtype}; expected bool: compare first, not_equal({argument}, 0)"
+            )
+        result.append(x)
+    return result
+
+
+def _of_two_booleans(name: str) -> Primitive:
+    def infer(a: Spec, b: Spec) -> tuple[Spec]:
+        return (Spec(broadcast_shape(name, a.shape, b.shape), BOOL),)
+
+    def lower(lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand]) -> None:
+        broadcasting(lowering, Kernel("pointwise", name), inputs, outputs[0], 0.1)
+
+    return Primitive(name, infer, lower)
+
+
+def _lower_not(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
+    (x,), (y,) = inputs, outputs
+    kernel = Kernel("pointwise", "logical_not")
+    lowering.launch(kernel, BOOL, [y, x, x.size], cells=cells(x.size), work=0.1 * x.size)
+
+
+_logical_and, _logical_or = _of_two_booleans("logical_and"), _of_two_booleans("logical_or")
+_logical_not = Primitive("logical_not", lambda x: (x,), _lower_not)
+
+
+@op(draw=draw.two_booleans)
+def logical_and(a: Any, b: Any) -> Any:
+    """Whether both are true: ``np.logical_and(a, b)``, and ``a & b`` of recorded tensors.
+
+    Both are arrays of bool, as comparisons give them; shapes broadcast. It has no gradient.
+
+    >>> logical_and(np.array([True, True, False]), np.array([True, False, False]))
+    array([ True, False, False])
+    """
+    return _logical_and(*booleans("logical_and", a=a, b=b))[0]
+
+
+@op(draw=draw.two_booleans)
+def logical_or(a: Any, b: Any) -> Any:
+    """Whether one is true, or both: ``np.logical_or(a, b)``, and ``a | b`` of recorded tensors.
+
+    Both are arrays of bool, as comparisons give them; shapes broadcast. It has no gradient.
+
+    >>> logical_or(np.array([True, True, False]), np.array([True, False, False]))
+    array([ True,  True, False])
+    """
+    return _logical_or(*booleans("logical_or", a=a, b=b))[0]
+
+
+@op(draw=draw.one_boolean)
+def logical_not(x: Any) -> Any:
+    """Whether it is false: ``np.logical_not(x)``, and ``~x`` of recorded tensors.
+
+    x is an array of bool, as comparisons give it. It has no gradient.
+
+    >>> logical_not(np.array([True, False]))
+    array([False,  True])
+    """
+    return _logical_not(*booleans("logical_not", x=x))[0]
