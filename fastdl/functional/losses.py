@@ -16,9 +16,11 @@ from . import activations, elementwise, reductions, shape
 from ._door import array, check_grad, choice, floats, indices
 from ._draw import losses as draw
 from ._lowering import cells
+from .softmax import softmax
 
 _REDUCTIONS = ("mean", "sum", "none")
 _FLOAT64 = np.dtype(np.float64)
+from .softmax import softmax
 
 
 def _divisor(reduction: str, count: int) -> int:
@@ -234,7 +236,7 @@ def _cross_entropy_grad_vjp(grads: Any, inputs: Any, outputs: Any, reduction: st
     # dg = sum of k h (s - onehot), dz = k g s (h - sum over classes of h s).
     grad, z, t = inputs
     of_targets = math.prod(t.shape)
-    h, s = _scaled(grads[0], reduction, of_targets), activations.softmax(z, axis=1)
+    h, s = _scaled(grads[0], reduction, of_targets), softmax(z, axis=1)
     (difference,) = _cross_entropy_grad(np.ones((), z.dtype), z, t, reduction="sum")
     dg = reductions.sum(elementwise.multiply(h, difference), axis=1 if reduction == "none" else None)
     g = shape.reshape(grad, (t.shape[0], 1, *t.shape[1:])) if reduction == "none" else grad

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, as_integers, evaluate, pick, quiet
-from .activations import log_softmax, sigmoid, softmax
+from .activations import sigmoid
+from .softmax import log_softmax, softmax
 
 
 def mse_loss(
