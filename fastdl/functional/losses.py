@@ -20,7 +20,6 @@ from .softmax import softmax
 
 _REDUCTIONS = ("mean", "sum", "none")
 _FLOAT64 = np.dtype(np.float64)
-from .softmax import softmax
 
 
 def _divisor(reduction: str, count: int) -> int:

@@ -5,7 +5,25 @@ while a model runs, ``_named.py`` parameters by name, ``_learning.py`` fit and p
 Parameters are named, shaped and initialised as PyTorch's.
 """
 
-from ._activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from ._activation import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from ._attributes import Buffer, Parameter
 from ._containers import ModuleList, Sequential
 from ._conv import Conv2d
@@ -20,19 +38,31 @@ LAYERS: dict[str, type[Module]] = {
     layer.__name__: layer
     for layer in (
         AvgPool2d,
+        CELU,
         Conv2d,
         Dense,
         Dropout,
+        ELU,
         Flatten,
+        GELU,
+        Hardsigmoid,
+        Hardswish,
         Identity,
+        LeakyReLU,
         LogSoftmax,
         MaxPool2d,
+        Mish,
         ModuleList,
+        PReLU,
         ReLU,
         Rescale,
+        SELU,
         Sequential,
+        SiLU,
         Sigmoid,
         Softmax,
+        Softplus,
+        Softsign,
         Tanh,
     )
 }
@@ -61,4 +91,16 @@ __all__ = [
     "Tanh",
     "is_training",
     "random_key",
+    "CELU",
+    "ELU",
+    "GELU",
+    "Hardsigmoid",
+    "Hardswish",
+    "LeakyReLU",
+    "Mish",
+    "PReLU",
+    "SELU",
+    "SiLU",
+    "Softplus",
+    "Softsign",
 ]
