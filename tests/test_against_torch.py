@@ -93,7 +93,16 @@ def pooled(function):
 
 def dense(x, weight, bias=None, *, activation=None):
     y = T.linear(x, weight, bias)
-    return y if activation in (None, "identity") else getattr(torch, activation)(y)
+    return y if activation in (None, "identity") else ACTIVATIONS[activation](y)
+
+
+ACTIVATIONS = {
+    **{name: getattr(T, name) for name in ("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish")},
+    **{name: getattr(T, name) for name in ("sigmoid", "tanh", "softplus", "softsign")},
+    "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),
+    "hard_sigmoid": T.hardsigmoid,
+    "hard_swish": T.hardswish,
+}
 
 
 def attention(query, key, value, mask=None, *, causal=False, scale=None):
@@ -161,6 +170,8 @@ def weighted(loss):
         return loss(x, target, **tensors)
 
     return with_tensors
+
+
 def spread(function):
     return lambda x, axis=None, keepdims=False, *, ddof=0: function(x, axes(x, axis), correction=ddof, keepdim=keepdims)
 
@@ -186,9 +197,14 @@ OPS = {
     "log": torch.log,
     "sqrt": torch.sqrt,
     "abs": torch.abs,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
+    **ACTIVATIONS,
+    "identity": lambda x: x * 1,
+    "prelu": lambda x, weight: T.prelu(x, weight),
+    "expm1": torch.expm1,
+    "log1p": torch.log1p,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "erf": torch.erf,
     "softmax": lambda x, axis=-1: torch.softmax(x, axis),
     "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
     "where": torch.where,

@@ -1,4 +1,4 @@
-"""exp, log, log1p, tanh and the logistic function as branch-free arithmetic that LLVM vectorises.
+"""exp, expm1, log, log1p, tanh and the logistic function as branch-free arithmetic that LLVM vectorises.
 
 Numba has no vector math library, and a call of libm per element costs several nanoseconds. Each function here reduces
 its argument and evaluates a polynomial or rational approximation (coefficients: Moshier's Cephes library; Sun's fdlibm
@@ -6,7 +6,9 @@ for the double logarithm; the Taylor series to degree 13 for the double exponent
 in libm, subnormal arguments and results too. Bounds of the error in units in the last place, float32 / float64, which
 ``tests/kernels/test_vector_math.py`` holds them to over the whole range:
 
-    exp 1 / 1    log 0.8 / 0.9    log1p 2.5 / 2.5    tanh 1.5 / 1.5    sigmoid 2.5 / 2.5
+    exp 1 / 1    expm1 1.5 / 1.5    log 0.8 / 0.9    log1p 2.5 / 2.5    tanh 1.5 / 1.5    sigmoid 2.5 / 2.5
+
+The error function is in ``vector_erf.py``, sine and cosine are in ``vector_sin.py``.
 
 Integers are made from floats and back by adding a number so large that the units digit of the sum is its last bit:
 processors before AVX-512 have no vector instructions for 64-bit conversions. These helpers are compiled without
@@ -23,6 +25,21 @@ from .compiler import IN_ORDER_OPTIONS
 
 def exp(x):  # type: ignore[no-untyped-def]
     """e**x."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def _parts_of_exp(x, y):  # type: ignore[no-untyped-def]
+    """p, a, b, 1 / b with e**(x + y) = (1 + p) a b, where a and b are powers of 2 and p is small."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def exp_of_sum(x, y):  # type: ignore[no-untyped-def]
+    """e**(x + y) for a small y, |y| < 0.1, whose digits the sum would lose."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def expm1(x):  # type: ignore[no-untyped-def]
+    """e**x - 1, exact to the last digits where x is small."""
     raise NotImplementedError("only inside a kernel")
 
 
@@ -61,57 +78,85 @@ def minus_both(x, a, b):  # type: ignore[no-untyped-def]
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(exp, jit_options=IN_ORDER_OPTIONS, strict=False)
-def _exp(x):  # type: ignore[no-untyped-def]
-    # x = k ln 2 + r, e**x = 2**k e**r. The last bits of `shifted` hold k.
+@overload(_parts_of_exp, jit_options=IN_ORDER_OPTIONS, strict=False)
+def _parts(x, y):  # type: ignore[no-untyped-def]
+    # x = k ln 2 + r, e**x = 2**k e**r. The last bits of `shifted` hold k. Two factors, because 2**k alone overflows or
+    # vanishes at the ends of the range.
     if x == types.float32:
         real, unsigned = np.float32, np.uint32
         mantissa, half, magic = unsigned(23), unsigned(1), real(12582912.0)  # 1.5 * 2**23
-        offset = unsigned(0x4B400000 - 2 * 127)
-        low, high, log2_e, one = real(-104.0), real(89.0), real(1.4426950408889634), real(1.0)
+        offset, twice = unsigned(0x4B400000 - 2 * 127), unsigned(2 * 127)
+        low, high, log2_e = real(-104.0), real(89.0), real(1.4426950408889634)
         ln2_high, ln2_low = real(0.693359375), real(-2.12194440e-4)
         c0, c1, c2 = real(1.9875691500e-4), real(1.3981999507e-3), real(8.3334519073e-3)
         c3, c4, c5 = real(4.1665795894e-2), real(1.6666665459e-1), real(5.0000001201e-1)
 
-        def implementation(x):  # type: ignore[no-untyped-def]
+        def implementation(x, y):  # type: ignore[no-untyped-def]
             t = min(max(x, low), high)
             shifted = t * log2_e + magic
             k = shifted - magic
-            r = (t - k * ln2_high) - k * ln2_low
+            r = (t - k * ln2_high) - k * ln2_low + y
             p = ((((c0 * r + c1) * r + c2) * r + c3) * r + c4) * r + c5
-            p = p * (r * r) + r + one
-            # Two factors, because 2**k alone overflows or vanishes at the ends of the range.
             both = unsigned(unsigned(to_bits(shifted)) - offset)  # Numba widens the difference to 64 bits
             first = both >> half
-            a = from_bits(x, first << mantissa)
-            b = from_bits(x, (both - first) << mantissa)
-            return x if x != x else p * a * b
+            second = unsigned(both - first)
+            inverse = from_bits(x, unsigned(twice - second) << mantissa)
+            return p * (r * r) + r, from_bits(x, first << mantissa), from_bits(x, second << mantissa), inverse
 
         return implementation
     unsigned = np.uint64
     mantissa, half, magic = unsigned(52), unsigned(1), 6755399441055744.0  # 1.5 * 2**52
-    offset = unsigned(0x4338000000000000 - 2 * 1023)
-    low, high, log2_e, one = -746.0, 710.0, 1.4426950408889634, 1.0
+    offset, twice = unsigned(0x4338000000000000 - 2 * 1023), unsigned(2 * 1023)
+    low, high, log2_e = -746.0, 710.0, 1.4426950408889634
     ln2_high, ln2_low = 6.93145751953125e-1, 1.42860682030941723212e-6
     d = [1.0]
     for i in range(2, 14):
         d.append(d[-1] / i)
     d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13 = d
 
-    def implementation64(x):  # type: ignore[no-untyped-def]
+    def implementation64(x, y):  # type: ignore[no-untyped-def]
         t = min(max(x, low), high)
         shifted = t * log2_e + magic
         k = shifted - magic
-        r = (t - k * ln2_high) - k * ln2_low
+        r = (t - k * ln2_high) - k * ln2_low + y
         p = (((((d13 * r + d12) * r + d11) * r + d10) * r + d9) * r + d8) * r + d7
-        p = (((((p * r + d6) * r + d5) * r + d4) * r + d3) * r + d2) * (r * r) + r + one
+        p = (((((p * r + d6) * r + d5) * r + d4) * r + d3) * r + d2) * (r * r) + r
         both = unsigned(to_bits(shifted)) - offset
         first = both >> half
-        a = from_bits(x, first << mantissa)
-        b = from_bits(x, (both - first) << mantissa)
-        return x if x != x else p * a * b
+        second = both - first
+        inverse = from_bits(x, (twice - second) << mantissa)
+        return p, from_bits(x, first << mantissa), from_bits(x, second << mantissa), inverse
 
     return implementation64
+
+
+@overload(exp_of_sum, jit_options=IN_ORDER_OPTIONS, strict=False)
+def _exp_of_sum(x, y):  # type: ignore[no-untyped-def]
+    one = np.float32(1) if x == types.float32 else 1.0
+
+    def implementation(x, y):  # type: ignore[no-untyped-def]
+        p, a, b, _ = _parts_of_exp(x, y)
+        return x if x != x else (p + one) * a * b
+
+    return implementation
+
+
+@overload(exp, jit_options=IN_ORDER_OPTIONS, strict=False)
+def _exp(x):  # type: ignore[no-untyped-def]
+    zero = np.float32(0) if x == types.float32 else 0.0
+    return lambda x: exp_of_sum(x, zero)
+
+
+@overload(expm1, jit_options=IN_ORDER_OPTIONS, strict=False)
+def _expm1(x):  # type: ignore[no-untyped-def]
+    zero = np.float32(0) if x == types.float32 else 0.0
+
+    def implementation(x):  # type: ignore[no-untyped-def]
+        # a b (1 + p) - 1 = (a p + (a - 1 / b)) b; near 0 both powers of 2 are 1, and p is all that is left.
+        p, a, b, inverse = _parts_of_exp(x, zero)
+        return x if x != x else (a * p + (a - inverse)) * b
+
+    return implementation
 
 
 @overload(log, jit_options=IN_ORDER_OPTIONS, strict=False)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Spec
-from . import activations, elementwise, reductions, shape
+from . import elementwise, reductions, shape, softmax
 from ._losses import FLOAT64, of_grad
 
 _MODES = {"none": -1, "sum": 0, "mean": 1}
@@ -140,7 +140,7 @@ def _cross_entropy_grad_vjp(
     if reduction == "mean":
         total = reductions.sum(_of_each_target(w, t, z, ignored)) if total is None else total
         factor = elementwise.divide(factor, total)
-    (dz,) = activations.softmax_backward(elementwise.multiply(h, factor), z, 1)
+    (dz,) = softmax.softmax_backward(elementwise.multiply(h, factor), z, 1)
     return dg, dz, None, None, None
 
 

@@ -32,7 +32,7 @@ def vjp1(backward: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]
 
 
 def vjp2(backward: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
-    """The vjp of a two-operand primitive from its public backward."""
+    """The vjp of a primitive from its public backward, which may use all operands."""
     return lambda grads, inputs, outputs: backward(grads[0], *inputs)
 
 

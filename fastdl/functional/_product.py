@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Shape
-from ._lowering import broadcast_shape, cells, collapse, strides_in
+from ._activations import lower_activation
+from ._lowering import broadcast_shape, collapse, strides_in
 
-ACTIVATIONS = ("identity", "relu", "tanh", "sigmoid")  # in the order of the kernel's codes
+FUSED = ("identity", "relu", "tanh", "sigmoid")  # activations of the kernel ``small``, in the order of its codes
 _SMALL, _DOTS, _OUTER = Kernel("matmul", "small"), Kernel("matmul", "dots"), Kernel("matmul", "outer")
 _TRANSPOSE = Kernel("matmul", "transpose")
 
@@ -46,7 +47,7 @@ def transpose(
 
 def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, activation: str) -> None:
     """Issue the launches of y = s(a b + bias)."""
-    code = ACTIVATIONS.index(activation)
+    code = FUSED.index(activation)
     if y.size == 0:
         return
     stack = broadcast_shape("matmul", f.stack_a, f.stack_b)
@@ -67,8 +68,7 @@ def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | No
     tiles = math.prod(stack) * -(-f.rows // tile_rows) * -(-f.columns // tile_columns)
     lowering.launch(_DOTS if by_dots else _OUTER, y.dtype, arguments, cells=tiles, work=cost)
     if code:
-        kernel = Kernel("elementwise", activation)
-        lowering.launch(kernel, y.dtype, [y, y, y.size], cells=cells(y.size), work=0.5 * y.size)
+        lower_activation(lowering, activation, y, (y,), {})
 
 
 def _padded(n: int, block: int) -> int:

@@ -1,67 +1,23 @@
-"""Activation functions: relu, tanh, sigmoid, softmax and log_softmax, each beside its backward.
+"""Smooth activation functions, each beside its backward: the squashing ones and those that go from 0 to x.
 
-Letters: x the input, y the output, g the gradient of the output; the gradients of gradients add h, the gradient of a
-gradient. All arrays of one function have the same shape.
+What they compute is a row of the table in ``_activations.py``; the piecewise ones are in ``rectifiers.py``. Letters: x
+the input, y the output, g the gradient of the output; s(x) = 1 / (1 + e**-x), the logistic function. All arrays of one
+function have the same shape.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any
 
-from .._kernels import Kernel
-from ..ops import Lowering, Operand, Primitive, Spec, op
-from . import elementwise, reductions
-from ._door import array, axis_of, floats
+from ..ops import PRIMITIVES, op
+from ._activations import gradient, option
+from ._door import choice, floats
 from ._draw import activations as draw
-from ._lowering import binary, unary, vjp1
-from ._operands import graded1
-
-
-def relu_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
-    """In the forward pass y = x where x > 0, else 0; so dx = g where y > 0, else 0 (at x = 0, too)."""
-    grad, x, output = graded1("relu", grad, x, output)
-    return _relu_grad(grad, x if output is None else output)
-
-
-def _vjp_relu_grad(grads: Any, inputs: Any, outputs: Any) -> tuple[Any, None]:
-    # dx = g [y > 0] is linear in g, and does not move with y.
-    (h,), (_, y) = grads, inputs
-    return _relu_grad(h, y)[0], None
-
-
-_relu = unary("relu", vjp1(relu_backward), 0.3)
-_relu_grad = binary("relu_grad", _vjp_relu_grad)
-
-
-@op(draw=draw.apart_from_zero)
-def relu(x: Any) -> Any:
-    """Keep what is positive: y = max(x, 0).
-
-    Equivalent to ``np.maximum(x, 0)``; x float32 or float64 of any shape. NaN stays NaN. The gradient at 0 is 0.
-
-    >>> import numpy as np
-    >>> relu(np.float32([-1, 0, 2]))
-    array([0., 0., 2.], dtype=float32)
-    """
-    (y,) = _relu(*floats("relu", x=x))
-    return y
+from ._operands import graded, graded1
 
 
 def tanh_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = tanh(x), so dx = g (1 - y**2)."""
     grad, x, output = graded1("tanh", grad, x, output)
-    return _tanh_grad(grad, tanh(x) if output is None else output)
-
-
-def _vjp_tanh_grad(grads: Any, inputs: Any, outputs: Any) -> tuple[Any, Any]:
-    # dx = g (1 - y**2): d/dg = 1 - y**2, d/dy = -2 g y.
-    (h,), (g, y) = grads, inputs
-    hg = elementwise.multiply(h, g)
-    return _tanh_grad(h, y)[0], elementwise.multiply(hg, elementwise.multiply(y, -2))
-
-
-_tanh = unary("tanh", vjp1(tanh_backward), 0.5)
-_tanh_grad = binary("tanh_grad", _vjp_tanh_grad)
+    return (gradient("tanh", grad, tanh(x) if output is None else output),)
 
 
 @op(draw=draw.one)
@@ -74,25 +30,14 @@ def tanh(x: Any) -> Any:
     >>> tanh(np.float32([0, 1]))
     array([0.       , 0.7615942], dtype=float32)
     """
-    (y,) = _tanh(*floats("tanh", x=x))
+    (y,) = PRIMITIVES["tanh"](*floats("tanh", x=x))
     return y
 
 
 def sigmoid_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
     """In the forward pass y = 1 / (1 + e**-x), so dx = g y (1 - y)."""
     grad, x, output = graded1("sigmoid", grad, x, output)
-    return _sigmoid_grad(grad, sigmoid(x) if output is None else output)
-
-
-def _vjp_sigmoid_grad(grads: Any, inputs: Any, outputs: Any) -> tuple[Any, Any]:
-    # dx = g y (1 - y): d/dg = y (1 - y), d/dy = g (1 - 2 y).
-    (h,), (g, y) = grads, inputs
-    hg = elementwise.multiply(h, g)
-    return _sigmoid_grad(h, y)[0], elementwise.multiply(hg, elementwise.subtract(1, elementwise.multiply(y, 2)))
-
-
-_sigmoid = unary("sigmoid", vjp1(sigmoid_backward), 0.5)
-_sigmoid_grad = binary("sigmoid_grad", _vjp_sigmoid_grad)
+    return (gradient("sigmoid", grad, sigmoid(x) if output is None else output),)
 
 
 @op(draw=draw.one)
@@ -106,122 +51,134 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.float32([0, 1, -100]))
     array([5.000000e-01, 7.310586e-01, 3.783506e-44], dtype=float32)
     """
-    (y,) = _sigmoid(*floats("sigmoid", x=x))
+    (y,) = PRIMITIVES["sigmoid"](*floats("sigmoid", x=x))
     return y
 
 
-def _line_primitive(name: str, vjp: Callable[..., Any], cost: float) -> Primitive:
-    """A primitive of one or two arrays of one shape that works along lines; ``cost`` in nanoseconds an element."""
-
-    def infer(*specs: Spec, axis: int) -> tuple[Spec]:
-        return (specs[0],)
-
-    def lower(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], axis: int) -> None:
-        (y,) = outputs
-        outer, n, inner = (math.prod(part) for part in (y.shape[:axis], y.shape[axis : axis + 1], y.shape[axis + 1 :]))
-        if y.size == 0:
-            return
-        if inner == 1:
-            in_cell = max(1, 2048 // n)
-            arguments, cells = [outer, n, in_cell], -(-outer // in_cell)
-        else:
-            blocks = -(-inner // 128)
-            arguments, cells = [n, inner, blocks], outer * blocks
-        kernel = Kernel("softmax", f"{name}_{'rows' if inner == 1 else 'columns'}")
-        lowering.launch(kernel, y.dtype, [y, *inputs, *arguments], cells=cells, work=cost * y.size)
-
-    return Primitive(name, infer, lower, vjp, in_place=((0, 0),))
+def softsign_backward(grad: Any, x: Any) -> tuple[Any]:
+    """In the forward pass y = x / (1 + |x|), so dx = g / (1 + |x|)**2."""
+    grad, x, _ = graded1("softsign", grad, x, None)
+    return (gradient("softsign", grad, x),)
 
 
-def _line(name: str, x: Any, axis: int) -> int:
-    """The axis of a line function, counted from the front."""
-    ndim = len(array(name, "x", x).shape)
-    if ndim == 0:
-        raise ValueError(f"{name}: x has no dimensions; expected at least one: pass x.reshape(1)")
-    return axis_of(name, axis, ndim)
+@op(draw=draw.apart_from_zero)
+def softsign(x: Any) -> Any:
+    """A squashing function with slow tails: y = x / (1 + |x|), between -1 and 1.
 
-
-def _graded_line(name: str, grad: Any, x: Any, axis: int, output: Any) -> tuple[Any, Any, int, Any]:
-    axis = _line(f"{name}_backward", x, axis)
-    grad, x, output = graded1(name, grad, x, output)
-    return grad, x, axis, output
-
-
-def _sum(x: Any, axis: int) -> Any:
-    return reductions.sum(x, axis=axis, keepdims=True)
-
-
-def softmax_backward(grad: Any, x: Any, axis: int = -1, *, output: Any = None) -> tuple[Any]:
-    """In the forward pass y = softmax(x), so dx = y (g - sum(g y)) with the sum along the axis."""
-    grad, x, axis, output = _graded_line("softmax", grad, x, axis, output)
-    return _softmax_grad(grad, softmax(x, axis) if output is None else output, axis=axis)
-
-
-def _vjp_softmax_grad(grads: Any, inputs: Any, outputs: Any, axis: int) -> tuple[Any, Any]:
-    # dx = y (g - s), s = sum(g y): symmetric in h and g for d/dg; d/dy = h (g - s) - g sum(h y).
-    (h,), (g, y) = grads, inputs
-    multiply, subtract = elementwise.multiply, elementwise.subtract
-    s, t = _sum(multiply(g, y), axis), _sum(multiply(h, y), axis)
-    return _softmax_grad(h, y, axis=axis)[0], subtract(multiply(h, subtract(g, s)), multiply(g, t))
-
-
-_softmax = _line_primitive(
-    "softmax",
-    lambda grads, inputs, outputs, axis: softmax_backward(grads[0], inputs[0], axis, output=outputs[0]),
-    1.0,
-)
-_softmax_grad = _line_primitive("softmax_grad", _vjp_softmax_grad, 0.5)
-
-
-@op(draw=draw.lines)
-def softmax(x: Any, axis: int = -1) -> Any:
-    """Turn each line along an axis into positive weights that add up to 1: y_i = e**x_i / sum_j e**x_j.
-
-    Equivalent to ``e / e.sum(axis, keepdims=True)`` with ``e = np.exp(x - x.max(axis, keepdims=True))``: the maximum
-    keeps the powers from overflowing. x float32 or float64 of at least one dimension. A line with a NaN or +inf, or
-    with nothing but -inf, gives NaN.
+    Equivalent to ``x / (1 + np.abs(x))``; x float32 or float64 of any shape. An infinity gives NaN, as in the formula.
 
     >>> import numpy as np
-    >>> softmax(np.float32([0, 0]))
-    array([0.5, 0.5], dtype=float32)
+    >>> softsign(np.float32([-1, 0, 3]))
+    array([-0.5 ,  0.  ,  0.75], dtype=float32)
     """
-    axis = _line("softmax", x, axis)
-    (y,) = _softmax(*floats("softmax", x=x), axis=axis)
+    (y,) = PRIMITIVES["softsign"](*floats("softsign", x=x))
     return y
 
 
-def log_softmax_backward(grad: Any, x: Any, axis: int = -1, *, output: Any = None) -> tuple[Any]:
-    """In the forward pass y = log(softmax(x)), so dx = g - e**y sum(g) with the sum along the axis."""
-    grad, x, axis, output = _graded_line("log_softmax", grad, x, axis, output)
-    return _log_softmax_grad(grad, log_softmax(x, axis) if output is None else output, axis=axis)
+def _softplus_options(name: str, beta: float, threshold: float) -> dict[str, float]:
+    return {"beta": option(name, "beta", beta, zero=False), "threshold": option(name, "threshold", threshold)}
 
 
-def _vjp_log_softmax_grad(grads: Any, inputs: Any, outputs: Any, axis: int) -> tuple[Any, Any]:
-    # dx = g - e**y sum(g): the gradient with respect to g is h - sum(h e**y), to y it is -h e**y sum(g).
-    (h,), (g, y) = grads, inputs
-    hp = elementwise.multiply(h, elementwise.exp(y))
-    return elementwise.subtract(h, _sum(hp, axis)), elementwise.negative(elementwise.multiply(hp, _sum(g, axis)))
+def softplus_backward(grad: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> tuple[Any]:
+    """In the forward pass y = log(1 + e**(beta x)) / beta, so dx = g s(beta x); above the threshold y = x, dx = g."""
+    options = _softplus_options("softplus_backward", beta, threshold)
+    grad, x, _ = graded1("softplus", grad, x, None)
+    return (gradient("softplus", grad, x, **options),)
 
 
-_log_softmax = _line_primitive(
-    "log_softmax",
-    lambda grads, inputs, outputs, axis: log_softmax_backward(grads[0], inputs[0], axis, output=outputs[0]),
-    1.0,
-)
-_log_softmax_grad = _line_primitive("log_softmax_grad", _vjp_log_softmax_grad, 0.7)
+@op(draw=draw.softplus)
+def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """A smooth relu: y = log(1 + e**(beta x)) / beta, and y = x where beta x > threshold.
 
-
-@op(draw=draw.lines)
-def log_softmax(x: Any, axis: int = -1) -> Any:
-    """The logarithm of softmax without the detour through tiny numbers: y_i = x_i - log(sum_j e**x_j).
-
-    Equivalent to ``d - np.log(np.exp(d).sum(axis, keepdims=True))`` with ``d = x - x.max(axis, keepdims=True)``. x
-    float32 or float64 of at least one dimension. A line with a NaN or +inf, or with nothing but -inf, gives NaN.
+    Equivalent to ``np.where(beta * x > threshold, x, np.logaddexp(0, beta * x) / beta)``: it does not overflow, and
+    keeps the digits of small results. x float32 or float64 of any shape; beta and threshold finite numbers, beta not 0.
 
     >>> import numpy as np
-    >>> log_softmax(np.float32([1000, 1000]))
-    array([-0.6931472, -0.6931472], dtype=float32)
+    >>> softplus(np.float64([-1, 0, 100])).round(4)
+    array([  0.3133,   0.6931, 100.    ])
     """
-    axis = _line("log_softmax", x, axis)
-    (y,) = _log_softmax(*floats("log_softmax", x=x), axis=axis)
+    options = _softplus_options("softplus", beta, threshold)
+    (y,) = PRIMITIVES["softplus"](*floats("softplus", x=x), **options)
+    return y
+
+
+def silu_backward(grad: Any, x: Any) -> tuple[Any]:
+    """In the forward pass y = x s(x), so dx = g s(x) (1 + x s(-x))."""
+    grad, x, _ = graded1("silu", grad, x, None)
+    return (gradient("silu", grad, x),)
+
+
+@op(draw=draw.wide)
+def silu(x: Any) -> Any:
+    """The input times how much of it passes, also called swish: y = x s(x) = x / (1 + e**-x).
+
+    Equivalent to ``x / (1 + np.exp(-x))``, within four units in the last place; x float32 or float64 of any shape.
+    -inf gives NaN, as in the formula. Source: Ramachandran, Zoph and Le, "Searching for activation functions" (2017).
+
+    >>> import numpy as np
+    >>> silu(np.float64([-1, 0, 1])).round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    """
+    (y,) = PRIMITIVES["silu"](*floats("silu", x=x))
+    return y
+
+
+def mish_backward(grad: Any, x: Any) -> tuple[Any]:
+    """In the forward pass y = x t with t = tanh(log(1 + e**x)), so dx = g (t + x (1 - t**2) s(x))."""
+    grad, x, _ = graded1("mish", grad, x, None)
+    return (gradient("mish", grad, x),)
+
+
+@op(draw=draw.wide)
+def mish(x: Any) -> Any:
+    """As silu with another gate: y = x tanh(log(1 + e**x)).
+
+    Equivalent to ``x * np.tanh(np.log1p(np.exp(x)))`` without its overflow, within four units in the last place; x
+    float32 or float64 of any shape. The hyperbolic tangent of the logarithm is a fraction in e**x, which is what is
+    computed. -inf gives NaN, as in the formula. Source: Misra, "Mish: a self regularized non-monotonic activation
+    function" (2019).
+
+    >>> import numpy as np
+    >>> mish(np.float64([-1, 0, 1])).round(4)
+    array([-0.3034,  0.    ,  0.8651])
+    """
+    (y,) = PRIMITIVES["mish"](*floats("mish", x=x))
+    return y
+
+
+def _gelu(name: str, approximate: str) -> str:
+    """The row that is meant."""
+    return "gelu" if choice(name, "approximate", approximate, ("none", "tanh")) == "none" else "gelu_tanh"
+
+
+def gelu_backward(grad: Any, x: Any, *, approximate: str = "none") -> tuple[Any]:
+    """In the forward pass y = x P(Z < x), so dx = g (P(Z < x) + x e**(-x**2 / 2) / sqrt(2 pi)).
+
+    With "tanh" y = x s(z), where z = sqrt(8 / pi) (x + 0.044715 x**3), so dx = g (s(z) + x s(z) s(-z) dz/dx).
+    """
+    row = _gelu("gelu_backward", approximate)
+    (x,) = floats("gelu_backward", x=x)
+    grad, x = graded("gelu", grad, x.shape, x=x)
+    return (gradient(row, grad, x),)
+
+
+@op(draw=draw.gelu)
+def gelu(x: Any, *, approximate: str = "none") -> Any:
+    """The input times the probability that a normal number is below it: y = x P(Z < x).
+
+    P(Z < x) = (1 + erf(x / sqrt(2))) / 2. Equivalent to ``x * scipy.stats.norm.cdf(x)``, within five units in the last
+    place, also far below 0, where 1 + erf would lose all digits. x float32 or float64 of any shape. ``approximate``
+    "tanh" gives (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2 in the place of the probability, off by up to 5e-4, as
+    networks of the BERT and GPT families use it; it is computed as the logistic function of twice the argument. -inf
+    gives NaN, as in the formulas.
+
+    Raises ValueError if ``approximate`` is neither "none" nor "tanh". Source: Hendrycks and Gimpel, "Gaussian error
+    linear units" (2016).
+
+    >>> import numpy as np
+    >>> gelu(np.float64([-1, 0, 1])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
+    row = _gelu("gelu", approximate)
+    (y,) = PRIMITIVES[row](*floats("gelu", x=x))
     return y

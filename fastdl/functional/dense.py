@@ -11,11 +11,12 @@ from typing import Any
 
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import elementwise, reductions, shape
+from ._activations import NAMED, TABLE, gradient
 from ._door import check_grad, choice, describe, floats, output
 from ._draw import dense as draw
 from ._lowering import broadcast_shape
 from ._operands import saved
-from ._product import ACTIVATIONS, Factors, lower_product
+from ._product import FUSED, Factors, lower_product
 
 
 def _matrices(spec: Spec, transposed: bool) -> tuple[Shape, int, int]:
@@ -172,7 +173,7 @@ _dense = Primitive("dense", _infer_dense, _lower_dense, _vjp_dense)
 
 
 def _activation(op_name: str, activation: str | None) -> str:
-    return str(choice(op_name, "activation", "identity" if activation is None else activation, ACTIVATIONS))
+    return str(choice(op_name, "activation", "identity" if activation is None else activation, tuple(NAMED)))
 
 
 @op(draw=draw.dense)
@@ -182,8 +183,9 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     y[..., o] = s(b[o] + sum_i W[o, i] x[..., i]). Equivalent to ``s(x @ weight.T + bias)``.
 
     x (..., in), weight (out, in), bias (out,) or None: all float32 or all float64; the result is (..., out).
-    ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid". ``out`` takes the result; it may
-    not overlap an argument.
+    ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu",
+    "celu", "gelu", "gelu_tanh", "silu", "mish", "hard_sigmoid", "hard_swish", "softplus", "softsign", each with the
+    defaults of the op of its name. ``out`` takes the result; it may not overlap an argument.
 
     Raises ValueError if the sizes disagree.
 
@@ -195,19 +197,25 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     array([13.,  0.], dtype=float32)
     """
     x, weight, bias = floats("dense", x=x, weight=weight, bias=bias, optional=("bias",))
-    attrs = {"activation": _activation("dense", activation)}
+    activation = _activation("dense", activation)
+    fused = activation in FUSED
+    attrs = {"activation": activation if fused else "identity"}
+    row, options = NAMED[activation]
     if out is not None:
         specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
         (spec,) = _infer_dense(*specs, **attrs)  # type: ignore[arg-type]
         output("dense", out, spec, x=x, weight=weight, bias=bias)
-        return execute(_dense, (x, weight, bias), attrs, out=out)[0]
-    return _dense(x, weight, bias, **attrs)[0]
+        (z,) = execute(_dense, (x, weight, bias), attrs, out=out)
+        return z if fused else execute(PRIMITIVES[row], (z,), options, out=out)[0]
+    (z,) = _dense(x, weight, bias, **attrs)
+    # What is differentiated from its argument is a node of its own: a gradient then finds z and needs no product.
+    return z if fused else PRIMITIVES[row](z, **options)[0]
 
 
 def dense_backward(
     grad: Any, x: Any, weight: Any, bias: Any = None, *, activation: str | None = None, output: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Gradients of :func:`dense`; ``output`` is its result, if it is at hand.
+    """Gradients of :func:`dense`; ``output`` is its result, if it is at hand (relu, tanh and sigmoid need it).
 
     In the forward pass z = x W^T + b and y = s(z), row by row; so with d = g s'(z):
     dx = d W,  dW = sum over the rows of d x^T,  db = sum over the rows of d.
@@ -217,9 +225,12 @@ def dense_backward(
     specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
     (spec,) = _infer_dense(*specs, activation=activation)  # type: ignore[arg-type]
     grad, output = check_grad("dense_backward", grad, *spec), saved("dense", output, spec)
-    if activation != "identity":
-        y = dense(x, weight, bias, activation=activation) if output is None else output
-        (grad,) = PRIMITIVES[f"{activation}_grad"](grad, y)
+    row, options = NAMED[activation]
+    if row:
+        needed = activation if TABLE[row].of_output else "identity"
+        known = output if TABLE[row].of_output else None
+        v = dense(x, weight, bias, activation=needed) if known is None else known
+        grad = gradient(row, grad, v, **options)
     rows = builtins.int(math.prod(x.shape[:-1]))
     features, inputs = weight.shape
     flat = len(x.shape) == 2

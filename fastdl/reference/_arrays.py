@@ -121,6 +121,13 @@ def elementwise(op: str, function: Callable[..., Any], at: Indices | None, **arr
         return np.asarray(function(*values))
 
 
+def times_slope(op: str, grad: ArrayLike, x: ArrayLike, slope: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray]:
+    """The chain rule for a function of one number: gx = g y'(x)."""
+    values = as_float64(f"{op}_backward", "x", x)
+    with quiet():
+        return (np.asarray(as_grad(op, grad, values.shape) * slope(values)),)
+
+
 def broadcast(op: str, **arrays: ArrayLike) -> list[FloatArray]:
     """The arrays as float64, stretched to their common shape."""
     values = [as_float64(op, name, array) for name, array in arrays.items()]

@@ -1,48 +1,16 @@
-"""The activation functions: relu, tanh, sigmoid, softmax and log_softmax, each with its gradient.
+"""The smooth activation functions, each with its gradient: the squashing ones, and those that go from 0 to x.
 
-Letters: x the input, y the output, g the gradient of the loss with respect to y (the argument `grad`).
+Letters: x the input, y the output, g the gradient of the loss with respect to y (the argument `grad`); s the logistic
+function, Z a standard normal number. x, y and the gradient of x have the same shape.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import (
-    FloatArray,
-    Index,
-    Indices,
-    as_axis,
-    as_float64,
-    as_grad,
-    elementwise,
-    indices_into,
-    quiet,
-)
-
-
-def relu(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
-    """Keep what is positive.
-
-    y = max(x, 0), and NaN stays NaN; x and y have the same shape.
-
-    >>> relu([-1, 0, 2]).tolist()
-    [0.0, 0.0, 2.0]
-    """
-    return elementwise("relu", lambda x: np.where(x <= 0, 0.0, x), at, x=x)
-
-
-def relu_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
-    """Gradient of relu.
-
-    In the forward pass this was: y = x where x > 0, else 0; so now: gx = g where x > 0, else 0.
-    At the kink x = 0 the gradient is 0; where x is NaN, g passes. grad, x and gx have the same shape.
-
-    >>> relu_backward([5, 5, 5], [-1, 0, 2])[0].tolist()
-    [0.0, 0.0, 5.0]
-    """
-    values = as_float64("relu_backward", "x", x)
-    return (np.where(values <= 0, 0.0, as_grad("relu", grad, values.shape)),)
+from ._arrays import FloatArray, Indices, as_float64, as_grad, elementwise, quiet, times_slope
 
 
 def tanh(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -101,104 +69,157 @@ def sigmoid_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
         return (np.asarray(as_grad("sigmoid", grad, values.shape) * sigmoid(values) * sigmoid(-values)),)
 
 
-def softmax(x: ArrayLike, axis: int = -1, *, at: Indices | None = None) -> FloatArray:
-    """Turn each line along an axis into positive weights that add up to 1.
+def softsign(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
+    """A squashing function with slow tails.
 
-    y_i = exp(x_i) / sum_j exp(x_j). The maximum of the line is subtracted first, which cancels in the
-    fraction and keeps exp from overflowing. x and y have the same shape.
+    y = x / (1 + |x|).
 
-    >>> softmax([0, np.log(3)]).round(4).tolist()
-    [0.25, 0.75]
+    >>> softsign([-1, 0, 3]).tolist()
+    [-0.5, 0.0, 0.75]
     """
-    return _line_by_line("softmax", _softmax_of_line, x, axis, at)
+    return elementwise("softsign", lambda x: x / (1 + np.abs(x)), at, x=x)
 
 
-def softmax_backward(grad: ArrayLike, x: ArrayLike, axis: int = -1) -> tuple[FloatArray]:
-    """Gradient of softmax.
+def softsign_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
+    """Gradient of softsign.
 
-    In the forward pass this was: y = softmax(x), where each x_j moves every y_i of its line:
-    dy_i/dx_j = y_i ([i = j] - y_j); so now: gx_j = sum_i g_i dy_i/dx_j = y_j (g_j - sum_i g_i y_i).
-    grad, x and gx have the same shape.
+    In the forward pass this was: y = x / (1 + |x|); so now: gx = g / (1 + |x|)^2.
 
-    >>> softmax_backward([1, 0], [0, 0])[0].tolist()
-    [0.25, -0.25]
+    >>> softsign_backward([1, 1], [-1, 3])[0].tolist()
+    [0.25, 0.0625]
     """
-    values = as_float64("softmax_backward", "x", x)
-    slopes = as_grad("softmax", grad, values.shape)
-    result = np.empty(values.shape)
-    with quiet():
-        for line in _lines(values.shape, as_axis("softmax_backward", axis, values.ndim)):
-            y = _softmax_of_line(values[line])
-            result[line] = y * (slopes[line] - np.sum(slopes[line] * y))
-    return (result,)
+    return times_slope("softsign", grad, x, lambda x: 1 / (1 + np.abs(x)) ** 2)
 
 
-def log_softmax(x: ArrayLike, axis: int = -1, *, at: Indices | None = None) -> FloatArray:
-    """The logarithm of softmax, without the detour through tiny numbers.
+def softplus(x: ArrayLike, *, beta: float = 1.0, threshold: float = 20.0, at: Indices | None = None) -> FloatArray:
+    """A smooth relu.
 
-    y_i = x_i - log(sum_j exp(x_j)), with the maximum of the line subtracted from x first.
-    x and y have the same shape.
+    y = log(1 + exp(z)) / beta with z = beta x, for positive z written as z + log(1 + exp(-z)), so that nothing
+    overflows; y = x where z > threshold.
 
-    >>> log_softmax([1000, 1000]).round(4).tolist()
-    [-0.6931, -0.6931]
+    >>> softplus([-1, 0, 100]).round(4).tolist()
+    [0.3133, 0.6931, 100.0]
     """
 
-    def formula(line: FloatArray) -> FloatArray:
-        shifted = line - np.max(line, initial=-np.inf)
-        return np.asarray(shifted - np.log(np.sum(np.exp(shifted))))
+    def formula(x: FloatArray) -> FloatArray:
+        z = beta * x
+        smooth = (np.where(z < 0, 0.0, z) + np.log1p(np.exp(-np.abs(z)))) / beta
+        return np.where(z > threshold, x, smooth)
 
-    return _line_by_line("log_softmax", formula, x, axis, at)
+    return elementwise("softplus", formula, at, x=x)
 
 
-def log_softmax_backward(grad: ArrayLike, x: ArrayLike, axis: int = -1) -> tuple[FloatArray]:
-    """Gradient of log_softmax.
+def softplus_backward(
+    grad: ArrayLike, x: ArrayLike, *, beta: float = 1.0, threshold: float = 20.0
+) -> tuple[FloatArray]:
+    """Gradient of softplus.
 
-    In the forward pass this was: y_i = x_i - log(sum_j exp(x_j)), so dy_i/dx_j = [i = j] - softmax(x)_j;
-    so now: gx_j = g_j - softmax(x)_j sum_i g_i. grad, x and gx have the same shape.
+    In the forward pass this was: y = log(1 + exp(beta x)) / beta, or x where beta x > threshold; so now:
+    gx = g s(beta x), or g.
 
-    >>> log_softmax_backward([1, 0], [0, 0])[0].tolist()
-    [0.5, -0.5]
+    >>> softplus_backward([1, 1], [0, 100])[0].tolist()
+    [0.5, 1.0]
     """
-    values = as_float64("log_softmax_backward", "x", x)
-    slopes = as_grad("log_softmax", grad, values.shape)
-    result = np.empty(values.shape)
-    with quiet():
-        for line in _lines(values.shape, as_axis("log_softmax_backward", axis, values.ndim)):
-            result[line] = slopes[line] - _softmax_of_line(values[line]) * np.sum(slopes[line])
-    return (result,)
+    return times_slope("softplus", grad, x, lambda x: np.where(beta * x > threshold, 1.0, sigmoid(beta * x)))
 
 
-def _softmax_of_line(line: FloatArray) -> FloatArray:
-    weights = np.exp(line - np.max(line, initial=-np.inf))
-    return np.asarray(weights / np.sum(weights))
+def silu(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
+    """The input times how much of it passes.
+
+    y = x s(x).
+
+    >>> silu([-1, 0, 1]).round(4).tolist()
+    [-0.2689, 0.0, 0.7311]
+    """
+    return elementwise("silu", lambda x: x * sigmoid(x), at, x=x)
 
 
-Line = tuple[int | slice, ...]  # an index with a full slice at one axis
+def silu_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
+    """Gradient of silu.
+
+    In the forward pass this was: y = x s(x), where s' = s(x) s(-x); so now: gx = g (s(x) + x s(x) s(-x)).
+
+    >>> silu_backward([2, 1], [0, 1])[0].round(4).tolist()
+    [1.0, 0.9277]
+    """
+    return times_slope("silu", grad, x, lambda x: sigmoid(x) * (1 + x * sigmoid(-x)))
 
 
-def _lines(shape: Index, axis: int) -> Iterator[Line]:
-    """All lines of an array along an axis."""
-    for index in np.ndindex(*shape[:axis], 1, *shape[axis + 1 :]):
-        yield _line_through(index, axis)
+def mish(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
+    """As silu with another gate.
+
+    y = x tanh(log(1 + exp(x))).
+
+    >>> mish([-1, 0, 1]).round(4).tolist()
+    [-0.3034, 0.0, 0.8651]
+    """
+    return elementwise("mish", lambda x: x * np.tanh(_log_of_one_and_exp(x)), at, x=x)
 
 
-def _line_through(index: Index, axis: int) -> Line:
-    """The line along an axis that an element is on."""
-    return (*index[:axis], slice(None), *index[axis + 1 :])
+def mish_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
+    """Gradient of mish.
+
+    In the forward pass this was: y = x tanh(l), l = log(1 + exp(x)), where l' = s(x); so now:
+    gx = g (tanh(l) + x s(x) / cosh(l)^2).
+
+    >>> mish_backward([1, 1], [0, 1])[0].round(4).tolist()
+    [0.6, 1.049]
+    """
+
+    def slope(x: FloatArray) -> FloatArray:
+        log = _log_of_one_and_exp(x)
+        return np.asarray(np.tanh(log) + x * sigmoid(x) / np.cosh(log) ** 2)
+
+    return times_slope("mish", grad, x, slope)
 
 
-def _line_by_line(
-    op: str, function: Callable[[FloatArray], FloatArray], x: ArrayLike, axis: int, at: Indices | None
-) -> FloatArray:
-    """Apply a function of a line to all lines of x along the axis, or to those through the elements `at`."""
-    values = as_float64(op, "x", x)
-    axis = as_axis(op, axis, values.ndim)
-    with quiet():
-        if at is not None:
-            chosen = indices_into(values.shape, at)
-            results = [function(values[_line_through(index, axis)])[index[axis]] for index in chosen]
-            return np.array(results, dtype=np.float64)
-        output = np.empty(values.shape)
-        for line in _lines(values.shape, axis):
-            output[line] = function(values[line])
-        return output
+def gelu(x: ArrayLike, *, approximate: str = "none", at: Indices | None = None) -> FloatArray:
+    """The input times the probability that a normal number is below it.
+
+    y = x P(Z < x), where P(Z < x) = erfc(-x / sqrt(2)) / 2; with approximate="tanh" y = x (1 + tanh(u)) / 2, where
+    u = sqrt(2 / pi) (x + 0.044715 x^3), and (1 + tanh(u)) / 2 = s(2 u).
+
+    >>> gelu([-1, 0, 1]).round(4).tolist()
+    [-0.1587, 0.0, 0.8413]
+    >>> gelu([-1, 0, 1], approximate="tanh").round(4).tolist()
+    [-0.1588, 0.0, 0.8412]
+    """
+    share: dict[str, Callable[[FloatArray], FloatArray]] = {"none": _below, "tanh": lambda x: sigmoid(2 * _bent(x))}
+    if approximate not in share:
+        raise ValueError(f"gelu: approximate is {approximate!r}; expected 'none' or 'tanh'")
+    return elementwise("gelu", lambda x: x * share[approximate](x), at, x=x)
+
+
+def gelu_backward(grad: ArrayLike, x: ArrayLike, *, approximate: str = "none") -> tuple[FloatArray]:
+    """Gradient of gelu.
+
+    In the forward pass this was: y = x P(Z < x), where dP/dx = exp(-x^2 / 2) / sqrt(2 pi); so now:
+    gx = g (P(Z < x) + x dP/dx). With "tanh" P is s(2 u) instead, and dP/dx = s(2 u) s(-2 u) 2 du/dx.
+
+    >>> gelu_backward([1, 1], [0, 1])[0].round(4).tolist()
+    [0.5, 1.0833]
+    """
+
+    def exact(x: FloatArray) -> FloatArray:
+        return np.asarray(_below(x) + x * np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi))
+
+    def bent(x: FloatArray) -> FloatArray:
+        z, slope = 2 * _bent(x), 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+        return np.asarray(sigmoid(z) + x * (sigmoid(z) * sigmoid(-z)) * slope)
+
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu_backward: approximate is {approximate!r}; expected 'none' or 'tanh'")
+    return times_slope("gelu", grad, x, exact if approximate == "none" else bent)
+
+
+def _log_of_one_and_exp(x: FloatArray) -> FloatArray:
+    return np.where(x < 0, 0.0, x) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _below(x: FloatArray) -> FloatArray:
+    """P(Z < x)."""
+    return np.asarray(np.vectorize(math.erfc, otypes=[np.float64])(-x / math.sqrt(2)) / 2)
+
+
+def _bent(x: FloatArray) -> FloatArray:
+    return np.asarray(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, as_integers, evaluate, pick, quiet
 from ._losses import check_reduction
-from .activations import log_softmax, softmax
+from .softmax import log_softmax, softmax
 
 Classes = NDArray[np.int64]
 

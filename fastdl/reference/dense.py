@@ -5,11 +5,13 @@ z = x W' + b what goes into it; g the gradient of the loss with respect to y (th
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import activations, rectifiers
 from ._arrays import (
     FloatArray,
     Index,
@@ -21,7 +23,9 @@ from ._arrays import (
     evaluate,
     evaluate_gradient,
 )
-from .activations import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward
+
+IN_PIECES = ("relu", "leaky_relu", "elu", "selu", "celu", "hard_sigmoid", "hard_swish")
+SMOOTH = ("tanh", "sigmoid", "softsign", "softplus", "silu", "mish", "gelu")
 
 
 def dense(
@@ -35,7 +39,8 @@ def dense(
     """A layer in which every output feature looks at every input feature.
 
     z[..., o] = bias[o] + sum_i weight[o, i] x[..., i] and y = s(z), where s is the activation: None or
-    "identity", "relu", "tanh", "sigmoid". Shapes: x (..., in), weight (out, in), bias (out,), y (..., out).
+    "identity", the name of an activation function, which then has its defaults, or "gelu_tanh". Shapes:
+    x (..., in), weight (out, in), bias (out,), y (..., out).
 
     >>> dense([1, 2], weight=[[1, 1], [1, -1]], bias=[10, 0]).tolist()
     [13.0, -1.0]
@@ -182,17 +187,16 @@ ActivationBackward = Callable[[FloatArray, FloatArray], tuple[FloatArray]]
 
 
 def _activation(op: str, name: str | None) -> tuple[Activation, ActivationBackward | None]:
-    """The activation function of that name and its backward (None for the identity)."""
-    table: dict[str, tuple[Activation, ActivationBackward | None]] = {
-        "identity": (lambda z: z, None),
-        "relu": (relu, relu_backward),
-        "tanh": (tanh, tanh_backward),
-        "sigmoid": (sigmoid, sigmoid_backward),
-    }
-    chosen = table.get("identity" if name is None else name)
-    if chosen is None:
-        raise ValueError(f"{op}: activation is {name!r}; expected None or one of {', '.join(table)}")
-    return chosen
+    """The activation function of that name with its defaults, and its backward (None for the identity)."""
+    if name in (None, "identity"):
+        return lambda z: z, None
+    if name == "gelu_tanh":
+        return partial(activations.gelu, approximate="tanh"), partial(activations.gelu_backward, approximate="tanh")
+    for module, names in ((rectifiers, IN_PIECES), (activations, SMOOTH)):
+        if name in names:
+            return getattr(module, name), getattr(module, f"{name}_backward")
+    expected = ", ".join(("identity", *IN_PIECES, *SMOOTH, "gelu_tanh"))
+    raise ValueError(f"{op}: activation is {name!r}; expected None or one of {expected}")
 
 
 def _matrices(op: str, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray, Index]:

@@ -4,12 +4,10 @@ Letters: x the input, y the output, g the gradient of the loss with respect to y
 and the gradients have the same shape.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Indices, as_float64, as_grad, elementwise, quiet
+from ._arrays import FloatArray, Indices, elementwise, times_slope
 
 
 def negative(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -31,7 +29,7 @@ def negative_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
     >>> negative_backward([3, 4], [1, -2])[0].tolist()
     [-3.0, -4.0]
     """
-    return _times_slope("negative", grad, x, lambda x: np.full_like(x, -1.0))
+    return times_slope("negative", grad, x, lambda x: np.full_like(x, -1.0))
 
 
 def exp(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -53,7 +51,7 @@ def exp_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
     >>> exp_backward([2, 1], [0, 1])[0].round(4).tolist()
     [2.0, 2.7183]
     """
-    return _times_slope("exp", grad, x, np.exp)
+    return times_slope("exp", grad, x, np.exp)
 
 
 def log(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -75,7 +73,7 @@ def log_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
     >>> log_backward([1, 1], [1, 10])[0].tolist()
     [1.0, 0.1]
     """
-    return _times_slope("log", grad, x, lambda x: 1.0 / x)
+    return times_slope("log", grad, x, lambda x: 1.0 / x)
 
 
 def sqrt(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -97,7 +95,7 @@ def sqrt_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
     >>> sqrt_backward([1, 1], [1, 4])[0].tolist()
     [0.5, 0.25]
     """
-    return _times_slope("sqrt", grad, x, lambda x: 0.5 / np.sqrt(x))
+    return times_slope("sqrt", grad, x, lambda x: 0.5 / np.sqrt(x))
 
 
 def abs(x: ArrayLike, *, at: Indices | None = None) -> FloatArray:
@@ -119,13 +117,4 @@ def abs_backward(grad: ArrayLike, x: ArrayLike) -> tuple[FloatArray]:
     >>> abs_backward([1, 1, 1], [-2, 0, 3])[0].tolist()
     [-1.0, 0.0, 1.0]
     """
-    return _times_slope("abs", grad, x, np.sign)
-
-
-def _times_slope(
-    op: str, grad: ArrayLike, x: ArrayLike, slope: Callable[[FloatArray], FloatArray]
-) -> tuple[FloatArray]:
-    """The chain rule for a function of one number: gx = g y'(x)."""
-    values = as_float64(f"{op}_backward", "x", x)
-    with quiet():
-        return (np.asarray(as_grad(op, grad, values.shape) * slope(values)),)
+    return times_slope("abs", grad, x, np.sign)

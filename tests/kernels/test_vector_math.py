@@ -1,19 +1,68 @@
-"""exp, log, log1p, tanh and sigmoid against NumPy in higher precision, in units in the last place."""
+"""The vector functions against NumPy or SciPy in higher precision, in units in the last place."""
 
 import functools
 
 import numpy as np
 import pytest
+from scipy import special
+
+
+def exact_normal(x):
+    """P(Z < x): SciPy's in float64; in more digits a series of positive terms, or beyond 2 a continued fraction."""
+    if x.dtype == np.float64:
+        return special.ndtr(x)
+    a = np.minimum(np.abs(x), 50)
+    high = np.round(a * 2**20) / 2**20  # whose square is exact
+    bell = np.exp(-high * high / 2) * np.exp((high - a) * (high + a) / 2) / np.sqrt(8 * np.arctan(x.dtype.type(1)))
+    term = total = np.minimum(a, 3)
+    fraction = tail = np.maximum(a, 2)
+    for k in range(1, 150):
+        term = term * np.minimum(a, 3) ** 2 / (2 * k + 1)
+        total = total + term
+        fraction = tail + (150 - k) / fraction
+    below = np.where(a < 2, 0.5 - bell * total, bell / fraction)
+    return np.where(x > 0, np.where(a < 2, 0.5 + bell * total, 1 - bell / fraction), below)
+
+
+def exact_erf(x):
+    """SciPy's in float64; in more digits the same two ways."""
+    if x.dtype == np.float64:
+        return special.erf(x)
+    a = np.minimum(np.abs(x), 30)
+    term = total = np.minimum(a, 3)
+    for k in range(1, 150):
+        term = term * 2 * np.minimum(a, 3) ** 2 / (2 * k + 1)
+        total = total + term
+    series = total * np.exp(-a * a) / np.sqrt(np.arctan(x.dtype.type(1)))
+    return np.sign(x) * np.where(a < 2, series, 1 - 2 * exact_normal(-a * np.sqrt(x.dtype.type(2))))
+
 
 # Functions that neither overflow nor cancel in higher precision; the bounds are those of the module's docstring.
 EXACT = {
     "exp": np.exp,
+    "expm1": np.expm1,
     "log": np.log,
     "log1p": np.log1p,
     "tanh": np.tanh,
     "sigmoid": lambda x: np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x))),
+    "erf": exact_erf,
+    "normal": exact_normal,
+    "sin": np.sin,
+    "cos": np.cos,
 }
-BOUNDS = {"exp": (1, 1), "log": (0.8, 0.9), "log1p": (2.5, 2.5), "tanh": (1.5, 1.5), "sigmoid": (2.5, 2.5)}
+BOUNDS = {
+    "exp": (1, 1),
+    "expm1": (2, 2),
+    "log": (0.8, 0.9),
+    "log1p": (2.5, 2.5),
+    "tanh": (1.5, 1.5),
+    "sigmoid": (2.5, 2.5),
+    "erf": (1.5, 1.5),
+    "normal": (4, 4),
+    "sin": (0.6, 1),
+    "cos": (0.6, 1),
+}
+SIN_LIMITS = {np.float32: 2.0**27, np.float64: 2.0**20}
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 CASES = [(name, dtype, BOUNDS[name][i]) for name in EXACT for i, dtype in enumerate(WIDER)]
 
@@ -23,10 +72,11 @@ def loop(name):
     """The function over an array, compiled as kernels are."""
     import numba
 
-    from fastdl._kernels import compiler, vector_math
+    from fastdl._kernels import compiler, vector_erf, vector_math, vector_sin
 
-    function = getattr(vector_math, name)
-    f = compiler.inline(lambda x: function(x))
+    places = {"erf": vector_erf, "normal": vector_erf, "sin": vector_sin, "cos": vector_sin}
+    function = getattr(places.get(name, vector_math), name)
+    f = compiler.inline((lambda x: function(x)[0]) if name == "normal" else (lambda x: function(x)))
 
     def over_array(x, y):
         for i in range(x.size):
@@ -48,9 +98,15 @@ def everywhere(name, dtype):
         x = (np.arange(1 << 22, dtype=np.uint64) * 1024 + 511).astype(np.uint32).view(np.float32)
     else:
         x = rng.integers(0, 1 << 64, 1 << 18, dtype=np.uint64).view(np.float64)
-    near = rng.standard_normal(1 << 17), rng.uniform(-750, 750, 1 << 17), rng.uniform(-110, 110, 1 << 17)
+    near = [rng.standard_normal(1 << 17), rng.uniform(-750, 750, 1 << 17), rng.uniform(-110, 110, 1 << 17)]
+    if name in ("sin", "cos"):
+        near += [rng.uniform(-1e6, 1e6, 1 << 19), np.arange(1, 1 << 17) * (np.pi / 2)]
+    if name in ("erf", "normal"):
+        near = [part / 20 for part in near] + near[:1]
+        x = x[: 1 << 14] if dtype is np.float64 else x
     x = np.concatenate([x[np.isfinite(x)], *(part.astype(dtype) for part in near)])
-    return np.abs(x) if name == "log" else x[x >= -1] if name == "log1p" else x
+    limits = {"log1p": x >= -1, "sin": np.abs(x) <= SIN_LIMITS[dtype], "cos": np.abs(x) <= SIN_LIMITS[dtype]}
+    return np.abs(x) if name == "log" else x[limits.get(name, slice(None))]
 
 
 @pytest.mark.parametrize(("name", "dtype", "bound"), CASES)
@@ -74,10 +130,15 @@ def test_error_in_units_in_the_last_place(name, dtype, bound):
 
 SPECIAL = {  # at 0, 1, -1, inf, -inf, nan
     "exp": (1, np.e, 1 / np.e, np.inf, 0, np.nan),
+    "expm1": (0, np.e - 1, 1 / np.e - 1, np.inf, -1, np.nan),
     "log": (-np.inf, 0, np.nan, np.inf, np.nan, np.nan),
     "log1p": (0, np.log(2), -np.inf, np.inf, np.nan, np.nan),
     "tanh": (0, np.tanh(1), -np.tanh(1), 1, -1, np.nan),
     "sigmoid": (0.5, 1 / (1 + np.exp(-1)), 1 / (1 + np.e), 1, 0, np.nan),
+    "erf": (0, special.erf(1), -special.erf(1), 1, -1, np.nan),
+    "normal": (0.5, special.ndtr(1), special.ndtr(-1), 1, 0, np.nan),
+    "sin": (0, np.sin(1), -np.sin(1), np.nan, np.nan, np.nan),
+    "cos": (1, np.cos(1), np.cos(1), np.nan, np.nan, np.nan),
 }
 
 
@@ -91,7 +152,7 @@ def test_special_values(name, dtype):
 @pytest.mark.parametrize("dtype", WIDER)
 def test_subnormal_numbers(dtype):
     tiny = np.finfo(dtype).smallest_subnormal * np.array([1, 2, 3, 1000], dtype)
-    for name in ("log1p", "tanh"):
+    for name in ("expm1", "log1p", "sin", "tanh"):
         np.testing.assert_array_equal(evaluate(name, tiny), tiny)
         np.testing.assert_array_equal(evaluate(name, -tiny), -tiny)
     for name in ("exp", "sigmoid"):

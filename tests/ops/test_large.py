@@ -16,6 +16,8 @@ NAMES = [name for name in ops.OPS if hasattr(reference, name)]
 BROADCAST = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 ELEMENTWISE = ("negative", "exp", "abs", "relu", "tanh", "sigmoid")
+ACTIVATIONS = ("identity", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign")
+TRANSCENDENTAL = ("expm1", "sin", "cos", "erf")
 REDUCTIONS = ("sum", "mean", "max", "min")
 KINKED = ("maximum", "minimum", "max", "min", "max_pool2d")  # too many kinks for finite differences
 UPDATES = tuple(name for name in ops.OPS if name.endswith("_update"))
@@ -58,9 +60,12 @@ def large_cases(dtype):
     return {
         **{name: [((wide, x(257)), {}), ((x(300, 1), wide), {})] for name in (*BROADCAST, *COMPARISONS)},
         **{name: [((x(3, 30001),), {})] for name in ELEMENTWISE},
+        **{name: [((x(3, 30001),), {})] for name in (*ACTIVATIONS, *TRANSCENDENTAL, "hard_sigmoid", "hard_swish")},
         **{name: [((positive(3, 30001),), {})] for name in ("log", "sqrt")},
         **{name: [((x(70, 90, 33), axis), {}) for axis in (None, 0, 1, 2, (0, 2))] for name in REDUCTIONS},
         "argmax": [((x(70, 90, 33), axis), {}) for axis in (None, 0, 1, 2)],
+        "log1p": [((positive(3, 30001),), {})],
+        "prelu": [((x(70, 90, 33), x(90)), {}), ((x(300, 257), x(257)), {}), ((wide, x(1)), {})],
         "power": [((positive(300, 257), x(257)), {})],
         "astype": [((wide, np.dtype("float64")), {}), ((wide, np.dtype("int64")), {})],
         "where": [((wide > 0, wide, x(257)), {})],

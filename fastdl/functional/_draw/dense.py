@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .._activations import NAMED
+
 Drawn = tuple[tuple[Any, ...], dict[str, Any]]
 _SIZES = [0, 1, 2, 3, 4, 5, 8, 13, 17, 33]
 _ODDS = [0.02, 0.13, 0.13, 0.12, 0.12, 0.12, 0.12, 0.12, 0.06, 0.06]
@@ -41,5 +43,5 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
         rng.standard_normal((features, inputs)).astype(dtype),
     )
     bias = None if rng.random() < 0.3 else rng.standard_normal(features).astype(dtype)
-    activation = [None, "identity", "relu", "tanh", "sigmoid"][int(rng.integers(0, 5))]
+    activation = [None, *NAMED][int(rng.integers(0, 1 + len(NAMED)))]
     return (x, weight) if bias is None else (x, weight, bias), {"activation": activation}

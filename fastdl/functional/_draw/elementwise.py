@@ -24,6 +24,12 @@ def positive(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     return (rng.uniform(0.2, 3, shape(rng)).astype(dtype),), {}
 
 
+def above_minus_one(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """One array of numbers above -1, of which some are small."""
+    x = rng.uniform(-0.8, 3, shape(rng))
+    return (np.asarray(x * rng.choice([1, 1, 1e-3]), dtype),), {}
+
+
 def broadcast_shapes(rng: np.random.Generator, count: int) -> list[tuple[int, ...]]:
     """Shapes that broadcast together: parts of one shape with some sizes made 1."""
     full = shape(rng)
