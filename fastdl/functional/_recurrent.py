@@ -2,8 +2,8 @@
 
 Letters: N sequences of T steps, H hidden units, G gates; z (N, T, G H) what the inputs give to the gates, w (G H, H)
 the recurrent weight, b its bias (GRU only, for the others it is part of z), y (N, T, H) the outputs. ``reverse``: the
-steps are walked from the last to the first. The *extra* inputs of a gradient are added to dz: gradients of the saved gates,
-which only gradients of gradients have.
+steps are walked from the last to the first. The *extra* inputs of a gradient are added to dz: gradients of the saved
+gates, which only gradients of gradients have.
 """
 
 import functools
@@ -45,8 +45,8 @@ def _packed(lowering: Lowering, w: Operand) -> Operand:
     gates = columns // hidden
     packed, width = lowering.scratch(w.shape, w.dtype), _units(gates)
     blocks = -(-hidden // width)
-    arguments = [packed, w, gates, hidden, width]
-    lowering.launch(Kernel("recurrent", "pack"), w.dtype, arguments, cells=blocks, work=0.5 * w.size)
+    kernel, work = Kernel("recurrent", "pack"), 0.5 * w.size
+    lowering.launch(kernel, w.dtype, [packed, w, gates, hidden, width], cells=blocks, work=work)
     return packed
 
 
@@ -169,20 +169,20 @@ def _before_activation(grad: Any, gates: Any, tanh: Sequence[bool]) -> Any:
     return elementwise.multiply(grad, slopes)
 
 
-def _vjp_rnn(grads: Any, inputs: Any, outputs: Any, activation: str, reverse: bool) -> Sequence[Any]:
+def vjp_rnn(grads: Any, inputs: Any, outputs: Any, activation: str, reverse: bool) -> Sequence[Any]:
     (_, h0, w), (y,) = inputs, outputs
     dz, dh0 = _rnn_grad(grads[0], y, w, activation=activation, reverse=reverse)
     return dz, dh0, _weight_gradient(dz, y, h0, reverse)
 
 
-def _vjp_lstm(grads: Any, inputs: Any, outputs: Any, reverse: bool) -> Sequence[Any]:
+def vjp_lstm(grads: Any, inputs: Any, outputs: Any, reverse: bool) -> Sequence[Any]:
     (dy, dcells, dgates), (_, h0, c0, w), (y, cells, gates) = grads, inputs, outputs
     extra = _before_activation(dgates, gates, (False, False, True, False))
     dz, dh0, dc0 = _lstm_grad(dy, dcells, extra, gates, cells, c0, w, reverse=reverse)
     return dz, dh0, dc0, _weight_gradient(dz, y, h0, reverse)
 
 
-def _vjp_gru(grads: Any, inputs: Any, outputs: Any, reverse: bool) -> Sequence[Any]:
+def vjp_gru(grads: Any, inputs: Any, outputs: Any, reverse: bool) -> Sequence[Any]:
     (dy, dgates, dq), (_, h0, w, b), (y, gates, q) = grads, inputs, outputs
     extra = _before_activation(dgates, gates, (False, False, True))
     dz, dp, dh0 = _gru_grad(dy, extra, dq, gates, q, y, h0, w, reverse=reverse)
@@ -199,9 +199,9 @@ def _vjp_of(steps: Any) -> Any:
     return vjp
 
 
-rnn_sequence = Primitive("rnn_sequence", _infer_rnn, _lower_rnn, _vjp_rnn, in_place=((0, 0),))
-lstm_sequence = Primitive("lstm_sequence", _infer_lstm, _lower_lstm, _vjp_lstm, in_place=((2, 0),))
-gru_sequence = Primitive("gru_sequence", _infer_gru, _lower_gru, _vjp_gru, in_place=((1, 0),))
+rnn_sequence = Primitive("rnn_sequence", _infer_rnn, _lower_rnn, vjp_rnn, in_place=((0, 0),))
+lstm_sequence = Primitive("lstm_sequence", _infer_lstm, _lower_lstm, vjp_lstm, in_place=((2, 0),))
+gru_sequence = Primitive("gru_sequence", _infer_gru, _lower_gru, vjp_gru, in_place=((1, 0),))
 _rnn_grad = Primitive("rnn_sequence_grad", _infer_rnn_grad, _lower_rnn_grad, _vjp_of(rnn_grad_steps))
 _lstm_grad = Primitive("lstm_sequence_grad", _infer_lstm_grad, _lower_lstm_grad, _vjp_of(lstm_grad_steps))
 _gru_grad = Primitive("gru_sequence_grad", _infer_gru_grad, _lower_gru_grad, _vjp_of(gru_grad_steps))
