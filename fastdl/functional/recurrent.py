@@ -121,7 +121,7 @@ def lstm(
     >>> ones = np.ones((1, 2, 1))
     >>> outputs, h, c = lstm(ones, None, None, np.ones((4, 1)), np.zeros((4, 1)))
     >>> outputs[0, :, 0].round(3), c.round(3)
-    (array([0.37 , 0.546]), array([[0.964]]))
+    (array([0.37 , 0.545]), array([[0.964]]))
     """
     layer = checked(
         "lstm",

@@ -13,6 +13,8 @@ from ._dense import Dense, Linear
 from ._dropout import Dropout
 from ._frame import is_training, random_key
 from ._pool import AvgPool2d, MaxPool2d
+from ._recurrent import GRU, LSTM, RNN
+from ._recurrent_cells import GRUCell, LSTMCell, RNNCell
 from ._shape import Flatten, Identity, Rescale
 from .module import Module
 
@@ -24,10 +26,16 @@ LAYERS: dict[str, type[Module]] = {
         Dense,
         Dropout,
         Flatten,
+        GRU,
+        GRUCell,
         Identity,
+        LSTM,
+        LSTMCell,
         LogSoftmax,
         MaxPool2d,
         ModuleList,
+        RNN,
+        RNNCell,
         ReLU,
         Rescale,
         Sequential,
@@ -39,20 +47,26 @@ LAYERS: dict[str, type[Module]] = {
 """The classes that a model file may name."""
 
 __all__ = [
+    "GRU",
     "LAYERS",
+    "LSTM",
+    "RNN",
     "AvgPool2d",
     "Buffer",
     "Conv2d",
     "Dense",
     "Dropout",
     "Flatten",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
     "Module",
     "ModuleList",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Rescale",
     "Sequential",

@@ -110,7 +110,7 @@ def lstm(
 
     >>> outputs, h, c = lstm([[[1], [1]]], None, None, [[1], [1], [1], [1]], [[0], [0], [0], [0]])
     >>> outputs.round(3).tolist(), c.round(3).tolist()
-    ([[[0.37], [0.546]]], [[0.964]])
+    ([[[0.37], [0.545]]], [[0.964]])
     """
     layer = layer_of("lstm", 4, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, reverse)
     outputs, cells, _ = _lstm_steps(layer)
