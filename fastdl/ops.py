@@ -141,11 +141,16 @@ PRIMITIVES: dict[str, Primitive] = {}
 
 @dataclass(frozen=True)
 class Op:
-    """A public op. The names of its parts follow from its own: see the properties."""
+    """A public op. The names of its parts follow from its own: see the properties.
+
+    Of an op with several results the backward takes the gradient of the first, or, with ``every_result``, a tuple of
+    one for each result.
+    """
 
     name: str
     forward: Callable[..., Any]
     draw: Callable[[np.random.Generator, np.dtype[Any]], tuple[tuple[Any, ...], dict[str, Any]]] | None
+    every_result: bool = False
 
     @property
     def backward(self) -> Callable[..., Any] | None:
@@ -170,11 +175,11 @@ class Op:
 OPS: dict[str, Op] = {}
 
 
-def op(draw: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def op(draw: Any, *, every_result: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a public function under its own name; ``draw(rng, dtype)`` makes random valid (args, kwargs)."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        OPS[function.__name__] = Op(function.__name__, function, draw)
+        OPS[function.__name__] = Op(function.__name__, function, draw, every_result)
         return function
 
     return register

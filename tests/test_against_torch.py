@@ -10,6 +10,7 @@ import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim, testing
 from fastdl.testing._cases import arrays_in, first
+from fastdl.testing._cases import arrays_in, graded, random_like
 from fastdl.tree import flatten, unflatten
 
 torch = pytest.importorskip("torch")
@@ -182,6 +183,18 @@ def axes(x, axis):
 
 def top_k(x, k, axis=-1, *, largest=True):
     return torch.sort(x, axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
+def recurrent(kind):
+    def layer(x, *arrays, reverse=False, activation="tanh"):
+        *states, w, u, b, c = [*arrays, *[None] * (5 + (kind == "LSTM") - len(arrays))]
+        states = [x.new_zeros(1, len(x), u.shape[1]) if s is None else s[None] for s in states]
+        weights = [w, u, x.new_zeros(len(w)) if b is None else b, x.new_zeros(len(w)) if c is None else c]
+        name = f"rnn_{activation}" if kind == "RNN" else kind.lower()
+        state = tuple(states) if kind == "LSTM" else states[0]
+        x = x.flip(1) if reverse else x
+        y, *last = getattr(torch, name)(x, state, weights, True, 1, 0.0, False, False, True)
+        return (y.flip(1) if reverse else y, *(s[0] for s in last))
+
+    return layer
 
 
 OPS = {
@@ -221,6 +234,9 @@ OPS = {
     "instance_norm": lambda x, weight=None, bias=None, **o: T.instance_norm(x, weight=weight, bias=bias, **o),
     "layer_norm": layer_norm,
     "rms_norm": rms_norm,
+    "gru": recurrent("GRU"),
+    "lstm": recurrent("LSTM"),
+    "rnn": recurrent("RNN"),
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "attention": attention,
@@ -268,15 +284,19 @@ def agree(name, seed):
     args, options, leaves, theirs, structure = both(name, seed)
     ours = first(getattr(F, name)(*args, **options))
     if ours.size == 0 or any(a.size == 0 for a in arrays_in(args)):
+    ours = graded(name, getattr(F, name)(*args, **options))
+    if any(a.size == 0 for a in arrays_in([ours, args])):
         return  # PyTorch refuses some empty arrays
     other = OPS[name](*unflatten(structure, theirs), **options)
-    np.testing.assert_allclose(ours, other.detach().numpy(), rtol=1e-11, atol=1e-12)
-    grad = np.random.default_rng(seed).standard_normal(ours.shape)
+    others = [other] if isinstance(other, torch.Tensor) else list(other)
+    for a, b in zip(arrays_in([ours]), others, strict=True):
+        np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-11, atol=1e-12)
+    grad = random_like(np.random.default_rng(seed), ours, np.float64)
     mine = flatten(getattr(F, f"{name}_backward")(grad, *args, **options))[0]
     wanted = [x for x in theirs if isinstance(x, torch.Tensor) and x.requires_grad]
     if name in TIES and any(len(np.unique(a)) < a.size for a in arrays_in(args)):
         return
-    found = torch.autograd.grad(other, wanted, torch.tensor(grad), allow_unused=True)
+    found = torch.autograd.grad(others, wanted, [torch.tensor(g) for g in arrays_in([grad])], allow_unused=True)
     for a, b in zip([g for g in mine if g is not None], found, strict=True):
         np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-9, atol=1e-10)
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Spec
-from . import elementwise, reductions, shape, softmax
+from . import elementwise, reductions, shape
 from ._losses import FLOAT64, of_grad
+from .softmax import softmax_backward
 
 _MODES = {"none": -1, "sum": 0, "mean": 1}
 
@@ -140,7 +141,7 @@ def _cross_entropy_grad_vjp(
     if reduction == "mean":
         total = reductions.sum(_of_each_target(w, t, z, ignored)) if total is None else total
         factor = elementwise.divide(factor, total)
-    (dz,) = softmax.softmax_backward(elementwise.multiply(h, factor), z, 1)
+    (dz,) = softmax_backward(elementwise.multiply(h, factor), z, 1)
     return dg, dz, None, None, None
 
 

@@ -223,6 +223,14 @@ from .rectifiers import (
     selu,
     selu_backward,
 )
+from .recurrent import (
+    gru,
+    gru_backward,
+    lstm,
+    lstm_backward,
+    rnn,
+    rnn_backward,
+)
 from .reductions import (
     argmax,
     max,
@@ -342,6 +350,8 @@ __all__ = [
     "greater_equal",
     "group_norm",
     "group_norm_backward",
+    "gru",
+    "gru_backward",
     "hard_sigmoid",
     "hard_sigmoid_backward",
     "hard_swish",
@@ -369,6 +379,8 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "lstm",
+    "lstm_backward",
     "mae_loss",
     "mae_loss_backward",
     "matmul",
@@ -408,6 +420,8 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rmsprop_update",
+    "rnn",
+    "rnn_backward",
     "selu",
     "selu_backward",
     "sgd_update",

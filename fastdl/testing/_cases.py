@@ -47,13 +47,20 @@ def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[
     args = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
     if name == op.name:
         return args, options
-    y = first(op.reference(*args, **options))
-    return [rng.standard_normal(y.shape).astype(result_dtype(op.name, args, options, dtype)), *args], options
+    y = graded(op.name, op.reference(*args, **options))
+    return [random_like(rng, y, result_dtype(op.name, args, options, dtype)), *args], options
 
 
-def first(result: Any) -> Any:
-    """What a backward takes the gradient of: the first of several results, such as the y of (y, new state)."""
-    return result[0] if isinstance(result, tuple) else result
+def graded(name: str, result: Any) -> Any:
+    """What a backward takes gradients of: the result, of several the first (the y of (y, new state)), or all."""
+    return result if OPS[name].every_result or not isinstance(result, tuple) else result[0]
+
+
+def random_like(rng: np.random.Generator, result: Any, dtype: Any) -> Any:
+    """A random gradient of a result, or one for each of several."""
+    if isinstance(result, tuple):
+        return tuple(random_like(rng, y, dtype) for y in result)
+    return rng.standard_normal(result.shape).astype(dtype)
 
 
 def result_dtype(name: str, args: Sequence[Any], options: dict[str, Any], dtype: str) -> np.dtype[Any]:

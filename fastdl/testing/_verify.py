@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Array
-from ._cases import LAYOUTS, Case, arrays_in, draw, find_op, first, map_arrays, result_dtype, tidy
+from ._cases import LAYOUTS, Case, arrays_in, draw, find_op, graded, map_arrays, random_like, result_dtype, tidy
 from ._report import Report, VerificationError
 from ._tolerance import allowed_errors
 
@@ -249,7 +249,7 @@ def _with_grad_to_fit(case: Case) -> Case:
         return case
     forward = case._replace(name=case.name.removesuffix("_backward"), args=case.args[1:])
     try:
-        shape = first(forward.expected()).shape
+        result = graded(forward.name, forward.expected())
     except (TypeError, ValueError):
         return case
-    return case._replace(args=[np.random.default_rng(0).standard_normal(shape).astype(case.dtype), *case.args[1:]])
+    return case._replace(args=[random_like(np.random.default_rng(0), result, case.dtype), *case.args[1:]])

@@ -11,6 +11,7 @@ from fastdl import functional as F
 from fastdl import ops, reference, testing
 from fastdl.testing import _verify
 from fastdl.testing._cases import Case, arrays_in, first
+from fastdl.testing._cases import Case, arrays_in, graded, random_like
 
 NAMES = [name for name in ops.OPS if hasattr(reference, name)]
 BROADCAST = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
@@ -56,6 +57,9 @@ def large_cases(dtype):
     def signs(*shape):
         return rng.choice([-1, 1], shape).astype(dtype)
 
+    def layer(rows, features, hidden):
+        return [(w / np.sqrt(hidden)).astype(dtype) for w in (x(rows, features), x(rows, hidden), x(rows), x(rows))]
+
     image, wide = x(4, 8, 30, 33), x(300, 257)
     return {
         **{name: [((wide, x(257)), {}), ((x(300, 1), wide), {})] for name in (*BROADCAST, *COMPARISONS)},
@@ -91,6 +95,15 @@ def large_cases(dtype):
             ((x(90, 1500), x(2, 7)), {"border": "valid"}),
             ((x(60, 80), x(9, 9)), {"border": "constant"}),
         ],
+        "gru": [
+            ((x(37, 20, 9), x(37, 70), *layer(210, 9, 70)), {"reverse": True}),
+            ((x(5, 9, 3), None, *layer(39, 3, 13)), {}),
+        ],
+        "lstm": [
+            ((x(37, 20, 9), x(37, 70), x(37, 70), *layer(280, 9, 70)), {}),
+            ((x(5, 9, 3), None, None, *layer(52, 3, 13)), {"reverse": True}),
+        ],
+        "rnn": [((x(37, 20, 9), x(37, 300), *layer(300, 9, 300)), {}), ((x(5, 9, 3), None, *layer(13, 3, 13)), {})],
         "max_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "avg_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "batch_norm": [
@@ -193,6 +206,12 @@ def test_right_and_the_same_with_two_threads(name, dtype):
         case = Case(name, dtype, list(args), {**options, "at": at})
         results = alone if isinstance(alone, tuple) else (alone,)
         picked = tuple(None if y is None else np.array([y[i] for i in at], y.dtype) for y in results)
+        results = list(arrays_in([alone]))
+        at = [at_random(y) for y in results]
+        picked = tuple(np.array([y[i] for i in some], y.dtype) for y, some in zip(results, at, strict=True))
+        # Results of one shape share their indices.
+        shared = len({y.shape for y in results}) == 1
+        case = Case(name, dtype, list(args), {**options, "at": at[0] if shared else at})
         problem, _ = _verify.compare(picked if isinstance(alone, tuple) else picked[0], case.expected(), case)
         assert problem is None, f"{options}: {problem}"
 
@@ -203,6 +222,7 @@ def test_the_gradient_too(name, dtype):
     for i, (args, options) in enumerate(large_cases(dtype)[name]):
         result = first(getattr(F, name)(*args, **options))
         grad = np.random.default_rng(2).standard_normal(result.shape).astype(dtype)
+        grad = random_like(np.random.default_rng(2), graded(name, getattr(F, name)(*args, **options)), dtype)
         with fd.threads(1):
             alone = getattr(F, f"{name}_backward")(grad, *args, **options)
         with fd.threads(2):
@@ -211,6 +231,7 @@ def test_the_gradient_too(name, dtype):
             np.testing.assert_array_equal(a, b)
         if dtype == "float64" and name not in KINKED:
             testing.check_grad(lambda *a, o=options: first(getattr(F, name)(*a, **o)), *args)
+            testing.check_grad(lambda *a, o=options: graded(name, getattr(F, name)(*a, **o)), *args)
         elif dtype == "float64" and i == 0:  # the reference takes seconds
             expected = getattr(reference, f"{name}_backward")(grad, *args, **options)
             for a, b in zip(arrays_in([alone]), arrays_in([expected]), strict=True):

@@ -100,10 +100,13 @@ def test_mixed_dtypes_are_refused_by_name(name):
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_gradient_of_another_dtype_or_shape_is_refused(name):
-    (grad, *args), options = testing.draw(f"{name}_backward", 1)
-    for wrong in (grad.astype(np.float64), grad.astype(np.int64), np.zeros((*grad.shape, 2), grad.dtype)):
-        with pytest.raises((TypeError, ValueError), match=f"^{name}_backward: .*grad "):
-            OPS[name].backward(wrong, *args, **options)
+    (given, *args), options = testing.draw(f"{name}_backward", 1)
+    several = isinstance(given, tuple)
+    for k, grad in enumerate(given if several else (given,)):
+        for wrong in (grad.astype(np.float64), grad.astype(np.int64), np.zeros((*grad.shape, 2), grad.dtype)):
+            grads = (*given[:k], wrong, *given[k + 1 :]) if several else wrong
+            with pytest.raises((TypeError, ValueError), match=f"^{name}_backward: .*grad "):
+                OPS[name].backward(grads, *args, **options)
 
 
 @pytest.mark.parametrize("name", OPS)
