@@ -9,7 +9,6 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim, testing
-from fastdl.testing._cases import arrays_in, first
 from fastdl.testing._cases import arrays_in, graded, random_like
 from fastdl.tree import flatten, unflatten
 
@@ -183,6 +182,8 @@ def axes(x, axis):
 
 def top_k(x, k, axis=-1, *, largest=True):
     return torch.sort(x, axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
+
+
 def recurrent(kind):
     def layer(x, *arrays, reverse=False, activation="tanh"):
         *states, w, u, b, c = [*arrays, *[None] * (5 + (kind == "LSTM") - len(arrays))]
@@ -282,8 +283,6 @@ def both(name, seed):
 
 def agree(name, seed):
     args, options, leaves, theirs, structure = both(name, seed)
-    ours = first(getattr(F, name)(*args, **options))
-    if ours.size == 0 or any(a.size == 0 for a in arrays_in(args)):
     ours = graded(name, getattr(F, name)(*args, **options))
     if any(a.size == 0 for a in arrays_in([ours, args])):
         return  # PyTorch refuses some empty arrays

@@ -32,17 +32,27 @@ def _lower_clip_grad(
     lowering.launch(kernel, x.dtype, [dx, g, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
 
 
+def _vjp_clip(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> Any:
+    return _clip_grad(grads[0], inputs[0], least=least, most=most)
+
+
 _clip = Primitive(
     "clip",
     lambda x, least, most: (x,),
     _lower_clip,
-    lambda grads, inputs, outputs, least, most: _clip_grad(grads[0], inputs[0], least=least, most=most),
+    _vjp_clip,
 )
+
+
+def _vjp_clip_grad(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> Any:
+    return *_clip_grad(grads[0], inputs[1], least=least, most=most), None
+
+
 _clip_grad = Primitive(
     "clip_grad",
     lambda g, x, least, most: (x,),
     _lower_clip_grad,
-    lambda grads, inputs, outputs, least, most: (*_clip_grad(grads[0], inputs[1], least=least, most=most), None),
+    _vjp_clip_grad,
 )
 
 

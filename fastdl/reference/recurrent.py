@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from ._arrays import FloatArray, Indices, quiet
 from ._sequences import Layer, from_input, from_state, gradients_of, layer_of, of_input, of_state, picked, states_before
-from .activations import relu, sigmoid, tanh
+from .activations import sigmoid, tanh
+from .rectifiers import relu
 
 
 def rnn(
