@@ -6,7 +6,8 @@ and the copy costs little, because it is what brings the pixels into the cache. 
 lie below one tap, for a row of the result, follow each other: channels are only columns that take larger steps.
 
 sizes, of all kernels here: P, Q, C, W, columns of the bordered image before those of x, U, V, rows and columns of a
-tile, tiles side by side. ``rows`` and ``columns`` say which row and column of x those of the bordered image are; -1: zeros.
+tile, tiles side by side. ``rows`` and ``columns`` say which row and column of x each of the bordered image is;
+-1: zeros.
 """
 
 from .block import integer, integers, number, pointer, shift, stack
