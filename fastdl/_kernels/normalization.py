@@ -86,7 +86,7 @@ def _fill(t, value, n):  # type: ignore[no-untyped-def]
 
 def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Slots: y, mean (null: not centred), variance, x, w, b, groups, parts, length, step, channels of a group, pixels,
-    groups in an image, groups in a cell, eps, whether mean and variance are given."""
+    groups in an image, groups in a cell, eps, whether mean and variance are given (those of one image)."""
     y, mean, var, x = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     w, b, groups, parts = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     length, step, channels, pixels = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
@@ -103,7 +103,7 @@ def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         count = min(several, last - group)
         for i in range(count):
             if given:
-                ms[i], vs[i] = mean[group + i], var[group + i]
+                ms[i], vs[i] = mean[(group + i) % period], var[(group + i) % period]
             else:
                 ms[i], vs[i] = _statistics(
                     args, shift(x, (group + i) * length), parts, length, step, share, address(mean) != 0

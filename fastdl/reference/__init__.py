@@ -100,6 +100,12 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .group_norm import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+)
 from .losses import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -109,10 +115,6 @@ from .losses import (
     mse_loss_backward,
 )
 from .normalization import (
-    group_norm,
-    group_norm_backward,
-    instance_norm,
-    instance_norm_backward,
     layer_norm,
     layer_norm_backward,
     rms_norm,
