@@ -30,29 +30,39 @@ def _sum(args, q, n):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _squares(args, q, m, n):  # type: ignore[no-untyped-def]
-    """The sum of (q - m)**2."""
-    total = 0.0
+def _around(args, q, m, n):  # type: ignore[no-untyped-def]
+    """Sums of q - m and of (q - m)**2."""
+    total, squares = 0.0, 0.0
     for start in range(0, n, 512):
-        part, s = shift(q, start), number(args, 0)
+        part, s, t = shift(q, start), number(args, 0), number(args, 0)
         for i in range(min(512, n - start)):
             d = part[i] - m
-            s += d * d
+            s += d
+            t += d * d
         total += s
-    return total
+        squares += t
+    return total, squares
 
 
 @inline
 def _statistics(args, x, parts, length, step, share, centred):  # type: ignore[no-untyped-def]
-    """Mean (0 if not centred) and mean square around it of one group; share = 1 / its elements."""
-    m, s = number(args, 0), 0.0
+    """Mean (0 if not centred) and mean square around it of one group; share = 1 / its elements.
+
+    What rounding took from the mean is the mean of what is left around it, unless that is no number.
+    """
+    m, sums, squares = number(args, 0), 0.0, 0.0
     if centred:
         for part in range(parts):
-            s += _sum(args, shift(x, part * step), length)
-        m, s = number(args, s * share), 0.0
+            sums += _sum(args, shift(x, part * step), length)
+        m, sums = number(args, sums * share), 0.0
     for part in range(parts):
-        s += _squares(args, shift(x, part * step), m, length)
-    return m, number(args, s * share)
+        s, t = _around(args, shift(x, part * step), m, length)
+        sums += s
+        squares += t
+    v, rest = squares * share, sums * share
+    if centred and rest == rest:
+        m, v = number(args, m + rest), v - rest * rest
+    return m, number(args, 0.0 if v < 0.0 else v)
 
 
 @inline
@@ -76,7 +86,7 @@ def _fill(t, value, n):  # type: ignore[no-untyped-def]
 
 def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Slots: y, mean (null: not centred), variance, x, w, b, groups, parts, length, step, channels of a group, pixels,
-    groups in an image, groups in a cell, eps, whether mean and variance are given."""
+    groups in an image, groups in a cell, eps, whether mean and variance are given (those of one image)."""
     y, mean, var, x = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     w, b, groups, parts = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     length, step, channels, pixels = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
@@ -93,7 +103,7 @@ def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         count = min(several, last - group)
         for i in range(count):
             if given:
-                ms[i], vs[i] = mean[group + i], var[group + i]
+                ms[i], vs[i] = mean[(group + i) % period], var[(group + i) % period]
             else:
                 ms[i], vs[i] = _statistics(
                     args, shift(x, (group + i) * length), parts, length, step, share, address(mean) != 0

@@ -19,7 +19,8 @@ from ..ops import Lowering, Operand, Primitive, Shape, Spec
 from . import elementwise, reductions, shape
 
 _CELL = 8192  # elements of one cell, where groups are small
-_FEW_PIXELS = 128  # below that, batch_norm adds up channels side by side
+# With fewer pixels than that, batch_norm goes over channels side by side; with given statistics it need not add up.
+_FEW_PIXELS, _FEW_PIXELS_GIVEN = 128, 16
 
 
 class Sight(NamedTuple):
@@ -71,8 +72,8 @@ def _geometry(full: Shape, kind: str, count: int) -> tuple[list[int], int]:
     return numbers, max(1, _CELL // max(1, numbers[1] * numbers[2]))
 
 
-def _few_pixels(full: Shape, kind: str) -> bool:
-    return kind == "batch" and math.prod(full[2:]) < _FEW_PIXELS
+def _few_pixels(full: Shape, kind: str, few: int = _FEW_PIXELS) -> bool:
+    return kind == "batch" and math.prod(full[2:]) < few
 
 
 def _side_by_side(full: Shape) -> tuple[list[int], int]:
@@ -89,11 +90,14 @@ def _launch(
     (x, weight, bias), (mean, var) = arrays, statistics
     kind, count, eps = attrs["kind"], attrs["count"], attrs["eps"]
     arguments = [y, mean, var, x, weight, bias]
-    if _few_pixels(x.shape, kind):
+    if _few_pixels(x.shape, kind, _FEW_PIXELS_GIVEN if given else _FEW_PIXELS):
         numbers, cells = _side_by_side(x.shape)
         kernel, more = Kernel("normalization", "columns"), [*numbers, eps, int(given)]
     else:
-        numbers, in_cell = _geometry(x.shape, kind, count)
+        # Given statistics are those of the channels: image after image, as if each channel were a group.
+        numbers, in_cell = (
+            _geometry(x.shape, "groups", max(1, x.shape[1])) if given else _geometry(x.shape, kind, count)
+        )
         cells = -(-numbers[0] // in_cell)
         kernel, more = Kernel("normalization", "normalize"), [*numbers, in_cell, eps, int(given)]
     lowering.launch(kernel, x.dtype, [*arguments, *more], cells=cells, work=0.4 * x.size)

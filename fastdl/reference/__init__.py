@@ -153,6 +153,12 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .group_norm import (
+    group_norm,
+    group_norm_backward,
+    instance_norm,
+    instance_norm_backward,
+)
 from .lookup import (
     embedding,
     embedding_backward,
@@ -173,10 +179,6 @@ from .moments import (
     var_backward,
 )
 from .normalization import (
-    group_norm,
-    group_norm_backward,
-    instance_norm,
-    instance_norm_backward,
     layer_norm,
     layer_norm_backward,
     rms_norm,

@@ -81,8 +81,12 @@ def batch_norm_backward(
 ) -> tuple[FloatArray | None, ...]:
     """Gradient of batch_norm's y, from `grad`, that of y; the running statistics move it in inference only.
 
-    In the forward pass this was: y = (x - m) r w + b, r = (v + eps)^(-1/2), m and v the running mean and variance; so
-    now: gx = r w g, gw and gb as ever, gm = -r w sum of g, gv = -1/2 r^2 w sum of g z. In training: see `_backward`.
+    In the forward pass this was: y = z w + b, z = (x - m) r, r = (v + eps)^(-1/2), m and v the running statistics;
+    so now: gx = r w g, gw = sum of g z, gb = sum of g, gm = -r w sum of g, gv = -1/2 r^2 w sum of g z. In training m
+    and v moved with x, so, with means over the channel: gx = r w (g - mean(g) - z mean(g z)).
+
+    >>> batch_norm_backward([[1], [0]], [[1], [3]], [2], None, [0], [4], eps=0)[0].tolist()
+    [[1.0], [0.0]]
     """
     values = as_float64("batch_norm_backward", "x", x)
     groups = _batch("batch_norm", values)
