@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+LOGIC = ["logical_and", "logical_or", "logical_not"]
+
 
 def of_arrays(case: Callable[..., Any], normal: Callable[..., Any], integers: Callable[..., Any]) -> list[Any]:
     """Made with the functions of the file that asks for them."""
@@ -34,7 +36,7 @@ def of_arrays(case: Callable[..., Any], normal: Callable[..., Any], integers: Ca
 def logic(case: Callable[..., Any], integers: Callable[..., Any]) -> list[Any]:
     """Ops without gradients."""
     return [
-        *(case(op, integers(2, 2, 3), integers(2, 3)) for op in ("logical_and", "logical_or")),
+        *(case(op, integers(2, 2, 3), integers(2, 3)) for op in LOGIC[:2]),
         case("logical_not", integers(2, 2, 3)),
         case("one_hot", integers(3, 2), rest=(3,)),
     ]

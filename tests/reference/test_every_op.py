@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from fastdl import reference
 
-from .cases_of_arrays import logic, of_arrays
+from .cases_of_arrays import LOGIC, logic, of_arrays
 
 Array = NDArray[Any]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 OPTIMIZERS = ["sgd_update", "adam_update"]
-LOGIC = ["logical_and", "logical_or", "logical_not"]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
 
