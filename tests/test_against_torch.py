@@ -173,7 +173,12 @@ def weighted(loss):
 
 
 def spread(function):
-    return lambda x, axis=None, keepdims=False, *, ddof=0: function(x, axes(x, axis), correction=ddof, keepdim=keepdims)
+    def spread(x, axis=None, keepdims=False, *, ddof=0):
+        if axis == ():  # PyTorch takes that for all
+            x, axis, keepdims = x[None], 0, False
+        return function(x, axes(x, axis), correction=ddof, keepdim=keepdims)
+
+    return spread
 
 
 def axes(x, axis):
@@ -181,7 +186,7 @@ def axes(x, axis):
 
 
 def top_k(x, k, axis=-1, *, largest=True):
-    return torch.sort(x, axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
+    return torch.sort(x, dim=axis, descending=largest, stable=True)[0].narrow(axis, 0, k)
 
 
 def recurrent(kind):

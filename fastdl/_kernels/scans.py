@@ -148,17 +148,21 @@ def _top_k(before):  # type: ignore[no-untyped-def]
             values, indices = shift(pointer(args, 0), r * k), shift(integers(args, 1), r * k)
             row = shift(pointer(args, 2), r * n)
             fill(values, indices, row, k)
-            for block in range(k, n, 16):
-                end, hits = min(n, block + 16), number(args, 0)
-                root = values[0]
-                for i in range(block, end):
-                    hits += number(args, before(row[i], root))
+            start = k
+            while start < n:
+                hits, root, piece = number(args, 0), values[0], shift(row, start)
+                if start + 16 <= n:
+                    for i in range(16):
+                        hits += number(args, before(piece[i], root))
+                else:
+                    hits = number(args, 1)
                 if hits > 0:
-                    for i in range(block, end):
+                    for i in range(start, min(n, start + 16)):
                         if before(row[i], values[0]):
                             values[0] = row[i]
                             indices[0] = i
                             sift(values, indices, k)
+                start += 16
             for size in range(k - 1, 0, -1):
                 values[0], values[size] = values[size], values[0]
                 indices[0], indices[size] = indices[size], indices[0]

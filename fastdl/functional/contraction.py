@@ -35,8 +35,6 @@ class Term(NamedTuple):
 
 
 def _parse(name: str, subscripts: str, operands: Sequence[Any]) -> Expression:
-    if not isinstance(subscripts, str):
-        raise TypeError(f"{name}: subscripts is a {type(subscripts).__name__}; expected text like 'ij,jk->ik'")
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
@@ -181,7 +179,9 @@ def _contract(terms: list[Term], output: Labels, sizes: dict[Label, int]) -> Any
     return _ordered(terms[0], output)
 
 
-def _operands(name: str, operands: Sequence[Any]) -> list[Any]:
+def _operands(name: str, subscripts: Any, operands: Sequence[Any]) -> list[Any]:
+    if not isinstance(subscripts, str):
+        raise TypeError(f"{name}: subscripts is a {type(subscripts).__name__}; expected text like 'ij,jk->ik'")
     if not operands:
         raise ValueError(f"{name}: no operands came; expected at least one array behind the subscripts")
     return floats(name, **{f"operands[{k}]": x for k, x in enumerate(operands)})
@@ -190,7 +190,7 @@ def _operands(name: str, operands: Sequence[Any]) -> list[Any]:
 def einsum_backward(grad: Any, subscripts: str, *operands: Any) -> tuple[Any, ...]:
     """In the forward pass y = sum of the product of the operands; so the gradient of one of them is the sum of g times
     the product of the others, over the axes that this one does not have."""
-    arrays = _operands("einsum_backward", operands)
+    arrays = _operands("einsum_backward", subscripts, operands)
     inputs, output, sizes = _parse("einsum_backward", subscripts, arrays)
     grad = check_grad("einsum_backward", grad, tuple(sizes[label] for label in output), arrays[0].dtype)
     terms = [_term(x, labels, sizes) for x, labels in zip(arrays, inputs, strict=True)]
@@ -243,11 +243,12 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
     Raises ValueError that names the label for subscripts that do not fit.
 
+    >>> import numpy as np
     >>> einsum("ij,jk->ik", np.float32([[1, 2], [3, 4]]), np.float32([[1, 0], [10, 1]]))
     array([[21.,  2.],
            [43.,  4.]], dtype=float32)
     """
-    arrays = _operands("einsum", operands)
+    arrays = _operands("einsum", subscripts, operands)
     inputs, output, sizes = _parse("einsum", subscripts, arrays)
     terms = [_term(x, labels, sizes) for x, labels in zip(arrays, inputs, strict=True)]
     return _contract(terms, output, sizes)

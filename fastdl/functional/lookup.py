@@ -199,7 +199,7 @@ def one_hot(indices: Any, num_classes: int, *, dtype: Any = np.float32) -> Any:
         wanted = None if dtype is None else np.dtype(dtype)
     except TypeError:
         wanted = None
-    if wanted not in MOVABLE:
+    if wanted is None or wanted not in MOVABLE:  # NumPy finds None equal to float64
         raise TypeError(f"one_hot: dtype is {dtype!r}; expected float32, float64, int64 or bool")
     try:
         return _one_hot(at, classes=int(num_classes), dtype=wanted)[0]

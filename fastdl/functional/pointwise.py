@@ -32,28 +32,16 @@ def _lower_clip_grad(
     lowering.launch(kernel, x.dtype, [dx, g, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
 
 
-def _vjp_clip(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> Any:
-    return _clip_grad(grads[0], inputs[0], least=least, most=most)
+def _vjp_clip(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> tuple[Any]:
+    return (_clip_grad(grads[0], inputs[0], least=least, most=most)[0],)
 
 
-_clip = Primitive(
-    "clip",
-    lambda x, least, most: (x,),
-    _lower_clip,
-    _vjp_clip,
-)
+def _vjp_clip_grad(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> tuple[Any, None]:
+    return _clip_grad(grads[0], inputs[1], least=least, most=most)[0], None
 
 
-def _vjp_clip_grad(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> Any:
-    return *_clip_grad(grads[0], inputs[1], least=least, most=most), None
-
-
-_clip_grad = Primitive(
-    "clip_grad",
-    lambda g, x, least, most: (x,),
-    _lower_clip_grad,
-    _vjp_clip_grad,
-)
+_clip = Primitive("clip", lambda x, least, most: (x,), _lower_clip, _vjp_clip)
+_clip_grad = Primitive("clip_grad", lambda g, x, least, most: (x,), _lower_clip_grad, _vjp_clip_grad)
 
 
 def _bounds(name: str, min: Any, max: Any) -> dict[str, float]:

@@ -58,8 +58,9 @@ def test_a_large_table(dtype, count):
         with fd.threads(threads):
             results.append(F.embedding_backward(grad, numbers, weight)[1])
     np.testing.assert_array_equal(*results)
-    eps = np.finfo(dtype).eps
-    np.testing.assert_allclose(results[0], added_up(grad, numbers, rows), rtol=40 * eps, atol=100 * eps)
+    error = np.abs(results[0] - added_up(grad, numbers, rows))
+    # Sums of at most 64 terms, and sums of these: the error grows with both, not with the number of terms.
+    assert np.all(error <= (64 + count / 64) * np.finfo(dtype).eps * added_up(np.abs(grad), numbers, rows))
 
 
 @pytest.mark.parametrize("name", ["embedding", "one_hot"])

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from fastdl import reference
 
+from .cases_of_arrays import LOGIC, logic, of_arrays
+
 Array = NDArray[Any]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
 REGRESSION = ["mae_loss", "huber_loss"]
 OPTIMIZERS = ["sgd_update", "adam_update"]
-LOGIC = ["logical_and", "logical_or", "logical_not"]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
 SEVERAL_RESULTS = ["gru", "lstm", "rnn"]  # their gradients are a tuple, and so is `at`
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
@@ -39,6 +40,9 @@ class Case(NamedTuple):
         if self.op == "einsum":
             return (*self.rest, *arrays)
         return (list(arrays), *self.rest) if self.op in ("concatenate", "stack") else (*arrays, *self.rest)
+        if self.op in ("concatenate", "stack"):
+            return (list(arrays), *self.rest)
+        return (*self.rest, *arrays) if self.op == "einsum" else (*arrays, *self.rest)
 
     def forward(self, arrays: Sequence[Array | None], **more: Any) -> Any:
         result = getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
@@ -227,6 +231,7 @@ CASES = [
     case("einsum", normal(3, 3, 2), normal(2, 1), normal(3), rest=("iij,j...,k->...i",)),
     case("einsum", normal(2, 3, 3), rest=("...ii",)),
     case("einsum", normal(1, 3), normal(2, 3), rest=("ij,ij->j",)),
+    *of_arrays(case, normal, integers),
 ]
 
 
@@ -327,9 +332,7 @@ def values_at(array: Array, indices: list[tuple[int, ...]]) -> Array:
 
 FORWARD_ONLY = [
     *(case(op, integers(3, 2, 3), integers(3, 3)) for op in COMPARISONS),
-    *(case(op, integers(2, 2, 3), integers(2, 3)) for op in LOGIC[:2]),
-    case("logical_not", integers(2, 2, 3)),
-    case("one_hot", integers(3, 2), rest=(3,)),
+    *logic(case, integers),
     case("argmax", normal(3, 4)),
     case("argmax", normal(3, 4), rest=(0,)),
 ]

@@ -1,5 +1,6 @@
 """Arguments of variances."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,25 @@ from . import reductions
 from .elementwise import Drawn
 
 
-def spread(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
-    """As a reduction, with 0, 1 or 2 taken off the number of elements."""
+def _drawn(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[Drawn, int]:
+    """As a reduction, and how many elements are reduced to one."""
     (x,), options = reductions.reduction(rng, dtype)
-    return (x,), {**options, "ddof": int(rng.integers(0, 3))} if rng.random() < 0.6 else options
+    axis = options["axis"]
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return ((x,), options), math.prod(x.shape[a] for a in axes)
+
+
+def spread(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """As a reduction, at times with 1 or 2 taken off the number of elements, if some are left."""
+    (args, options), count = _drawn(rng, dtype)
+    ddof = int(rng.integers(0, 3))
+    return (args, options) if ddof >= count else (args, {**options, "ddof": ddof})
 
 
 def deviation(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """As :func:`spread`, over at least two elements: a single one has no slope."""
     while True:
-        (x,), options = spread(rng, dtype)
-        axis = options["axis"]
-        axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-        if np.prod([x.shape[a] for a in axes], dtype=int) > max(1, options.get("ddof", 0)):
-            return (x,), options
+        (args, options), count = _drawn(rng, dtype)
+        ddof = int(rng.integers(0, 2))
+        if count >= 2:
+            return args, {**options, "ddof": ddof} if rng.random() < 0.6 else options
