@@ -17,6 +17,22 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+)
+from .avg_pooling import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+)
 from .comparisons import (
     astype,
     astype_backward,
@@ -69,6 +85,16 @@ from .elementwise import (
     subtract,
     subtract_backward,
 )
+from .global_pooling import (
+    global_avg_pool1d,
+    global_avg_pool1d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool1d,
+    global_max_pool1d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .indexing import (
     slice,
     slice_backward,
@@ -85,11 +111,15 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
-from .pooling import (
-    avg_pool2d,
-    avg_pool2d_backward,
+from .max_pooling import (
+    max_pool1d,
+    max_pool1d_backward,
     max_pool2d,
     max_pool2d_backward,
+)
+from .padding import (
+    pad,
+    pad_backward,
 )
 from .reductions import (
     argmax,
@@ -121,11 +151,21 @@ __all__ = [
     "abs",
     "abs_backward",
     "adam_update",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
     "argmax",
     "astype",
     "astype_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "binary_cross_entropy_with_logits",
@@ -147,6 +187,14 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "global_avg_pool1d",
+    "global_avg_pool1d_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool1d",
+    "global_max_pool1d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
     "greater",
     "greater_equal",
     "less",
@@ -159,6 +207,8 @@ __all__ = [
     "matmul_backward",
     "max",
     "max_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "maximum",
@@ -176,6 +226,8 @@ __all__ = [
     "negative",
     "negative_backward",
     "not_equal",
+    "pad",
+    "pad_backward",
     "power",
     "power_backward",
     "relu",

@@ -35,6 +35,16 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+)
 from .arithmetic import (
     add,
     add_backward,
@@ -46,6 +56,12 @@ from .arithmetic import (
     power_backward,
     subtract,
     subtract_backward,
+)
+from .avg_pooling import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
 )
 from .comparison import (
     equal,
@@ -96,6 +112,16 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .global_pooling import (
+    global_avg_pool1d,
+    global_avg_pool1d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool1d,
+    global_max_pool1d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .losses import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -104,15 +130,19 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .max_pooling import (
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 from .optimizers import (
     adam_update,
     sgd_update,
 )
-from .pooling import (
-    avg_pool2d,
-    avg_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
+from .padding import (
+    pad,
+    pad_backward,
 )
 from .reductions import (
     argmax,
@@ -140,11 +170,21 @@ __all__ = [
     "abs",
     "abs_backward",
     "adam_update",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
     "argmax",
     "astype",
     "astype_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "binary_cross_entropy_with_logits",
@@ -166,6 +206,14 @@ __all__ = [
     "equal",
     "exp",
     "exp_backward",
+    "global_avg_pool1d",
+    "global_avg_pool1d_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool1d",
+    "global_max_pool1d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
     "greater",
     "greater_equal",
     "less",
@@ -178,6 +226,8 @@ __all__ = [
     "matmul_backward",
     "max",
     "max_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "maximum",
@@ -195,6 +245,8 @@ __all__ = [
     "negative",
     "negative_backward",
     "not_equal",
+    "pad",
+    "pad_backward",
     "power",
     "power_backward",
     "relu",
