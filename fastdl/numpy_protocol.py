@@ -63,6 +63,17 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return x if high is None else F.minimum(x, high)
 
 
+_PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+
+
+def _pad(x: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Any:
+    if mode not in _PAD_MODES:
+        raise ValueError(
+            f"np.pad: mode is {mode!r}; expected one of {', '.join(map(repr, _PAD_MODES))} on a recorded tensor"
+        )
+    return F.pad(x, pad_width, mode=_PAD_MODES[mode], value=constant_values)
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: F.sum,
     np.mean: F.mean,
@@ -76,6 +87,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.transpose: F.transpose,
     np.swapaxes: _swapaxes,
     np.concatenate: F.concatenate,
+    np.pad: _pad,
     np.stack: _stack,
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,

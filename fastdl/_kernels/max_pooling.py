@@ -68,38 +68,68 @@ def max_pool2d_pairs(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 @merge
-def _down(args, best, code, x, width, first, last, dilation, start, stop, span):  # type: ignore[no-untyped-def]
+def _whole(n):  # type: ignore[no-untyped-def]
+    """``n`` rounded up to full vectors: what is computed beyond n is not used."""
+    return (n + 15) // 16 * 16
+
+
+@merge
+def _down(args, best, code, x, width, first, last, dilation, start, stop, span, readable):  # type: ignore[no-untyped-def]
     """The largest of each column under a row of windows, over their taps first..last and the columns start..stop.
 
-    ``x`` stands at the windows' first row and column; the other columns of 0..span are padding.
+    ``x`` stands at the windows' first row and column, the other columns of 0..span are padding. It goes on to a full
+    vector if that many numbers are ``readable``.
     """
-    for j in range(span):
-        # Padding loses against every pixel, also against one of -inf.
-        best[j] = number(args, -np.inf)
-        code[j] = number(args, np.inf)
+    whole = start + _whole(stop - start)
+    if (last - 1) * dilation * width + whole > readable:
+        whole = stop
     source, here = shift(x, first * dilation * width), number(args, first * dilation * width)
-    for j in range(start, stop):
+    for j in range(start, whole):
         best[j] = source[j]
         code[j] = here
     for u in range(first + 1, last):
         source, here = shift(x, u * dilation * width), number(args, u * dilation * width)
-        for j in range(start, stop):
+        for j in range(start, whole):
             value = source[j]
             takes = _takes(value, best[j])
             best[j] = value if takes else best[j]
             code[j] = here if takes else code[j]
+    # Padding loses against every pixel, also against one of -inf.
+    for j in range(start):
+        best[j] = number(args, -np.inf)
+        code[j] = number(args, np.inf)
+    for j in range(stop, span):
+        best[j] = number(args, -np.inf)
+        code[j] = number(args, np.inf)
 
 
 @merge
-def _across(args, result, where, best, code, n, stride, taps, dilation):  # type: ignore[no-untyped-def]
-    """The largest of each of n windows side by side, from the columns that :func:`_down` found."""
+def _deal(to, source, stride, lines):  # type: ignore[no-untyped-def]
+    """Every ``stride``-th number side by side: to[r * lines + q] = source[q * stride + r]."""
+    if stride == 2:  # both in one loop, so that they are shuffled out of whole vectors
+        odd = shift(to, lines)
+        for q in range(lines):
+            to[q] = source[2 * q]
+            odd[q] = source[2 * q + 1]
+        return
+    for r in range(stride):
+        line, first = shift(to, r * lines), shift(source, r)
+        for q in range(lines):
+            line[q] = first[q * stride]
+
+
+@merge
+def _across(args, result, where, best, code, n, stride, lines, taps, dilation):  # type: ignore[no-untyped-def]
+    """The largest of each of n windows side by side, from the columns that :func:`_down` found, dealt out."""
     for q in range(n):
-        result[q] = best[q * stride]
-        where[q] = code[q * stride]
+        result[q] = best[q]
+        where[q] = code[q]
     for v in range(1, taps):
-        values, codes, column = shift(best, v * dilation), shift(code, v * dilation), number(args, v * dilation)
+        column = v * dilation
+        place = column % stride * lines + column // stride
+        values, codes, here = shift(best, place), shift(code, place), number(args, column)
         for q in range(n):
-            value, at = values[q * stride], codes[q * stride] + column
+            value, at = values[q], codes[q] + here
             takes = _takes_or_precedes(value, result[q], at, where[q])
             result[q] = value if takes else result[q]
             where[q] = at if takes else where[q]
@@ -111,15 +141,17 @@ def max_pool2d(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     Which pixel was taken is counted from its window's first tap in a number of the kernel's type, so that all vectors
     have one width: (U - 1) * dilation * W + (V - 1) * dilation has to be below 2**24. Slots: y, index of the pixel
     taken (row * W + column), x, sizes: H, W, P, Q, U, V, strides (2), dilations (2), padding above and left, windows
-    in a block, which span at most 512 columns.
+    in a block; planes. A block spans at most 512 columns less one vector and one for each step of the stride.
     """
     sizes = integers(args, 3)
     height, width, rows, columns = sizes[0], sizes[1], sizes[2], sizes[3]
     taps_h, taps_w, stride_h, stride_w = sizes[4], sizes[5], sizes[6], sizes[7]
     dilation_h, dilation_w, block = sizes[8], sizes[9], sizes[12]
     best, code, result, where = stack(args, 512), stack(args, 512), stack(args, 512), stack(args, 512)
+    dealt, dealt_code = stack(args, 512), stack(args, 512)
     for cell in range(lo, hi):
         x = shift(pointer(args, 2), cell * height * width)
+        readable = (integer(args, 4) - cell) * height * width
         y, index = shift(pointer(args, 0), cell * rows * columns), shift(integers(args, 1), cell * rows * columns)
         for p in range(rows):
             top = p * stride_h - sizes[10]
@@ -128,19 +160,23 @@ def max_pool2d(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 first = part * block
                 n, left = min(block, columns - first), first * stride_w - sizes[11]
                 span, corner = (n - 1) * stride_w + (taps_w - 1) * dilation_w + 1, top * width + left
-                start, stop = max(0, -left), min(span, width - left)
-                _down(args, best, code, shift(x, corner), width, tap, last_tap, dilation_h, start, stop, span)
-                # A step known at compile time makes shuffles of vectors out of strided loads.
+                start, stop, source = max(0, -left), min(span, width - left), shift(x, corner)
+                _down(args, best, code, source, width, tap, last_tap, dilation_h, start, stop, span, readable - corner)
+                lines, whole = _whole((span + stride_w - 1) // stride_w), _whole(n)
                 if stride_w == 1:
-                    _across(args, result, where, best, code, n, 1, taps_w, dilation_w)
-                elif stride_w == 2:
-                    _across(args, result, where, best, code, n, 2, taps_w, dilation_w)
+                    _across(args, result, where, best, code, whole, 1, lines, taps_w, dilation_w)
                 else:
-                    _across(args, result, where, best, code, n, stride_w, taps_w, dilation_w)
-                target, target_index = shift(y, p * columns + first), shift(index, p * columns + first)
-                for q in range(n):
+                    _deal(dealt, best, stride_w, lines)
+                    _deal(dealt_code, code, stride_w, lines)
+                    _across(args, result, where, dealt, dealt_code, whole, stride_w, lines, taps_w, dilation_w)
+                # What goes beyond the end of a row, the next one overwrites.
+                at = p * columns + first
+                if at + whole > rows * columns or first + n < columns:
+                    whole = n
+                target, target_index = shift(y, at), shift(index, at)
+                for q in range(whole):
                     target[q] = result[q]
-                for q in range(n):
+                for q in range(whole):
                     target_index[q] = corner + q * stride_w + int(where[q])
 
 

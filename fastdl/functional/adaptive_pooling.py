@@ -1,8 +1,7 @@
 """Pooling to a given size, whatever the size of the images, each function beside its backward.
 
 Letters: N images, C channels, H W rows and columns of the images, P Q of the result, g its gradient. Window p of P
-spans the rows from floor(p H / P) to ceil((p + 1) H / P) - 1, as PyTorch's: they overlap by a row where H is no multiple
-of P.
+spans the rows from floor(p H / P) to ceil((p + 1) H / P) - 1, as PyTorch's: they overlap where P does not divide H.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ Letters: N images, C channels, H W rows and columns of the images, P Q of the re
 from collections.abc import Sequence
 from typing import Any
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import shape as shapes
 from ._door import check_grad, choice, floats
@@ -45,7 +45,16 @@ def lower_means(
     n, c, h, w = sizes(layout, image)
     tables = [lowering.constant([number for window in axis for number in window]) for axis in windows]
     scratch, stride = lowering.worker_scratch(w, source.dtype)
-    arguments = [place, channels_first(lowering, source, layout), h, w, *map(len, windows), *tables, scratch, stride]
+    arguments: list[Argument | Operand] = [
+        place,
+        channels_first(lowering, source, layout),
+        h,
+        w,
+        *map(len, windows),
+        *tables,
+        scratch,
+        stride,
+    ]
     down, across = (sum(stop - start for start, stop, _ in axis) for axis in windows)
     work = n * c * (0.15 * down * w + len(windows[0]) * across)
     lowering.launch(Kernel("avg_pooling", name), source.dtype, arguments, cells=n * c, work=work)

@@ -46,8 +46,8 @@ def global_avg_pool2d(x: Any, *, layout: str = "NCHW") -> Any:
 
     y[n, c, 0, 0] = mean of x[n, c, i, j] over all i, j. Equivalent to ``np.mean(x, (2, 3), keepdims=True)``.
 
-    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result keeps four axes, (N, C, 1, 1) or
-    (N, 1, 1, C), as in ONNX.
+    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result keeps four axes,
+    (N, C, 1, 1) or (N, 1, 1, C), as in ONNX.
 
     Raises ValueError if there is nothing to pool over.
 
@@ -102,8 +102,8 @@ def global_max_pool2d(x: Any, *, layout: str = "NCHW") -> Any:
 
     y[n, c, 0, 0] = max of x[n, c, i, j] over all i, j. Equivalent to ``np.max(x, (2, 3), keepdims=True)``.
 
-    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result keeps four axes, (N, C, 1, 1) or
-    (N, 1, 1, C), as in ONNX.
+    x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result keeps four axes,
+    (N, C, 1, 1) or (N, 1, 1, C), as in ONNX.
 
     Raises ValueError if there is nothing to pool over.
 

@@ -16,7 +16,7 @@ from ._draw import pooling as draw
 from ._images import channels_back, channels_first, place_for, sizes
 from ._windows import as_images, as_sequences, attributes, attributes_of_sequences, axes, result_shape
 
-_SPAN = 512  # columns that a block of windows may span, as in the kernel
+_SPAN, _VECTOR = 512, 16  # columns that a block of windows may span with those of unfinished vectors, as in the kernel
 _LEAST_BLOCK = 16  # windows; fewer at a time are not worth vectors
 _COUNTED = 2**24  # below this a float32 counts exactly
 
@@ -34,7 +34,7 @@ def _lower_max_pool2d(
     n, c, h, w = sizes(layout, x.shape)
     rows, columns = axes(x.shape, attrs)
     p, q = rows.outputs, columns.outputs
-    block = (_SPAN - columns.reach) // columns.stride + 1
+    block = (_SPAN - (columns.stride + 1) * _VECTOR - columns.reach) // columns.stride + 1
     places = [y, index, channels_first(lowering, x, layout)]
     work = n * c * p * (rows.taps * columns.stride + columns.taps) * 0.3 * q
     if all((a.taps, a.stride, a.padding) == (2, 2, 0) and a.outputs * 2 <= a.size for a in (rows, columns)):
@@ -43,7 +43,7 @@ def _lower_max_pool2d(
     elif block >= min(q, _LEAST_BLOCK) and rows.reach * w + columns.reach < _COUNTED:
         both = zip(*((a.taps, a.stride, a.dilation, a.padding) for a in (rows, columns)), strict=True)
         table = lowering.constant([h, w, p, q, *(number for pair in both for number in pair), block])
-        lowering.launch(Kernel("max_pooling", "max_pool2d"), x.dtype, [*places, table], cells=n * c, work=work)
+        lowering.launch(Kernel("max_pooling", "max_pool2d"), x.dtype, [*places, table, n * c], cells=n * c, work=work)
     else:
         dilations = (rows.dilation, columns.dilation)
         lower_windows(lowering, places, (n * c, h, w), (rows.pixels(), columns.pixels()), dilations)
@@ -228,8 +228,9 @@ def max_pool1d(
     """The largest number of each window of a sequence.
 
     y[n, c, q] = max of x[n, c, q*stride - padding + v*dilation] over the numbers v < kernel_size of the window that lie
-    in the sequence; Q follows from W as P from H in :func:`max_pool2d`, of which this is the case of one row. Equivalent
-    to ``np.lib.stride_tricks.sliding_window_view(x, kernel_size, 2)[:, :, ::stride].max(3)`` without the other options.
+    in the sequence; Q follows from W as P from H in :func:`max_pool2d`, of which this is the case of one row.
+    Equivalent to ``np.lib.stride_tricks.sliding_window_view(x, kernel_size, 2)[:, :, ::stride].max(3)`` without the
+    other options.
 
     x (N, C, W), or (N, W, C) if ``layout`` is "NWC": float32 or float64; the result is (N, C, Q) or (N, Q, C). The
     options are integers; those of :func:`max_pool2d`.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import indexing
 from ._door import check_grad, choice, describe, floats
@@ -47,7 +47,19 @@ def _lower_pad(
     sizes, befores = [axis[0] for axis in outer], [axis[1] for axis in outer]
     steps = row_major(tuple(axis[0] for axis in axes))[:-1]
     tables = [lowering.constant(table) if outer else None for table in (padded[:-1], sizes, befores, steps)]
-    arguments = [y, x, rows, in_cell, MODES.index(mode), float(value), columns, n, before, len(outer), *tables]
+    arguments: list[Argument | Operand] = [
+        y,
+        x,
+        rows,
+        in_cell,
+        MODES.index(mode),
+        float(value),
+        columns,
+        n,
+        before,
+        len(outer),
+        *tables,
+    ]
     count = -(-rows // in_cell) if y.size else 0
     lowering.launch(Kernel("padding", "pad"), y.dtype, arguments, cells=count, work=0.2 * y.size + 5 * rows)
 
@@ -86,7 +98,7 @@ def _lower_grad(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Opera
         shape[axis] = n
         target = dx if axis == padded[-1] else lowering.scratch(tuple(shape), g.dtype)
         in_cell = max(1, _CELL // max(1, n * inner))
-        arguments = [target, g, outer, in_cell, MODES.index(mode), size, n, before, inner]
+        arguments: list[Argument | Operand] = [target, g, outer, in_cell, MODES.index(mode), size, n, before, inner]
         count = -(-outer // in_cell) if target.size else 0
         work = 0.2 * g.size + 2 * outer * (before + after)
         lowering.launch(Kernel("padding", "pad_grad"), g.dtype, arguments, cells=count, work=work)

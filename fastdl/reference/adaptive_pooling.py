@@ -93,8 +93,8 @@ def adaptive_max_pool2d_backward(
 ) -> tuple[FloatArray]:
     """Gradient of adaptive_max_pool2d.
 
-    In the forward pass this was: y[n, c, p, q] = x[n, c, i, j] for the first largest pixel (i, j) of the window; so now:
-    gx[n, c, i, j] += g[n, c, p, q].
+    In the forward pass this was: y[n, c, p, q] = x[n, c, i, j] for the first largest pixel (i, j) of the window;
+    so now: gx[n, c, i, j] += g[n, c, p, q].
 
     >>> adaptive_max_pool2d_backward([[[[4, 8]]]], [[[[1, 2, 6], [3, 4, 0]]]], (1, 2))[0].tolist()
     [[[[0.0, 0.0, 8.0], [0.0, 4.0, 0.0]]]]

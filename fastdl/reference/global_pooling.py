@@ -25,7 +25,8 @@ def global_avg_pool2d(x: ArrayLike, *, layout: str = "NCHW", at: Indices | None 
 def global_avg_pool2d_backward(grad: ArrayLike, x: ArrayLike, *, layout: str = "NCHW") -> tuple[FloatArray]:
     """Gradient of global_avg_pool2d.
 
-    In the forward pass this was: y[n, c, 0, 0] += x[n, c, i, j] / count; so now: gx[n, c, i, j] = g[n, c, 0, 0] / count.
+    In the forward pass this was: y[n, c, 0, 0] += x[n, c, i, j] / count; so now:
+    gx[n, c, i, j] = g[n, c, 0, 0] / count.
 
     >>> global_avg_pool2d_backward([[[[8]]]], [[[[1, 2], [3, 6]]]])[0].tolist()
     [[[[2.0, 2.0], [2.0, 2.0]]]]
@@ -71,8 +72,8 @@ def global_max_pool2d(x: ArrayLike, *, layout: str = "NCHW", at: Indices | None 
 def global_max_pool2d_backward(grad: ArrayLike, x: ArrayLike, *, layout: str = "NCHW") -> tuple[FloatArray]:
     """Gradient of global_max_pool2d.
 
-    In the forward pass this was: y[n, c, 0, 0] = x[n, c, i, j] for the first largest one; so now: gx[n, c, i, j] is g[n, c, 0, 0]
-    there, and 0 elsewhere.
+    In the forward pass this was: y[n, c, 0, 0] = x[n, c, i, j] for the first largest one; so now:
+    gx[n, c, i, j] is g[n, c, 0, 0] there, and 0 elsewhere.
 
     >>> global_max_pool2d_backward([[[[8]]]], [[[[1, 2], [3, 6]]]])[0].tolist()
     [[[[0.0, 0.0], [0.0, 8.0]]]]

@@ -17,7 +17,15 @@ BROADCAST = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 ELEMENTWISE = ("negative", "exp", "abs", "relu", "tanh", "sigmoid")
 REDUCTIONS = ("sum", "mean", "max", "min")
-KINKED = ("maximum", "minimum", "max", "min", "max_pool2d")  # too many kinks for finite differences
+KINKED = (
+    "maximum",
+    "minimum",
+    "max",
+    "min",
+    "max_pool1d",
+    "max_pool2d",
+    "global_max_pool1d",
+)  # too many kinks for finite differences
 WITHOUT_GRADIENT = ("argmax", "astype", *COMPARISONS, "sgd_update", "adam_update")
 
 
@@ -51,7 +59,21 @@ def large_cases(dtype):
             ((image, x(6, 4, 5, 2)), {"stride": (2, 1), "groups": 2, "dilation": (1, 2)}),
             ((x(3, 20, 21, 16), x(8, 16, 3, 3)), {"layout": "NHWC", "padding": "same"}),
         ],
+        "adaptive_avg_pool1d": [((x(40, 9, 310), 31), {}), ((x(40, 310, 9), 70), {"layout": "NWC"})],
+        "adaptive_avg_pool2d": [((image, (5, 11)), {}), ((image, (7, 8)), {}), ((image, 4), {"layout": "NHWC"})],
+        "adaptive_max_pool1d": [((x(40, 9, 310), 31), {}), ((x(40, 310, 9), 70), {"layout": "NWC"})],
+        "adaptive_max_pool2d": [((image, (5, 11)), {}), ((image, (7, 8)), {}), ((image, 4), {"layout": "NHWC"})],
+        "avg_pool1d": [((x(40, 9, 310), 3), {"stride": 2, "padding": 1}), ((x(40, 310, 9), 2), {"layout": "NWC"})],
+        "global_avg_pool1d": [((x(40, 9, 310),), {}), ((x(40, 310, 9),), {"layout": "NWC"})],
+        "global_avg_pool2d": [((image,), {}), ((image,), {"layout": "NHWC"})],
+        "global_max_pool1d": [((x(40, 9, 310),), {}), ((x(40, 310, 9),), {"layout": "NWC"})],
+        "global_max_pool2d": [((image,), {}), ((image,), {"layout": "NHWC"})],
+        "max_pool1d": [((x(4, 9, 1300), 3), {"stride": 2, "padding": 1}), ((x(40, 310, 9), 2), {"layout": "NWC"})],
         "max_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
+        "pad": [
+            *(((image, ((0, 0), (0, 0), (3, 2), (1, 4))), {"mode": m}) for m in ("constant", "reflect", "circular")),
+            ((wide, (5, 9)), {"mode": "replicate"}),
+        ],
         "avg_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],
         "log_softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],
