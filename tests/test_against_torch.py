@@ -62,6 +62,17 @@ def pooled(function):
     return pool
 
 
+def shared_out(function):
+    """An adaptive pooling of PyTorch's; not all of them take None for a size that is kept."""
+
+    def pool(x, size):
+        image = x.shape[2:]
+        several = size if isinstance(size, tuple) else (size,) * len(image)
+        return function(x, [n if m is None else m for m, n in zip(several, image, strict=True)])
+
+    return pooled(pool)
+
+
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -122,10 +133,10 @@ OPS = {
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool1d": pooled(T.avg_pool1d),
     "avg_pool2d": pooled(T.avg_pool2d),
-    "adaptive_avg_pool1d": pooled(lambda x, n: T.adaptive_avg_pool1d(x, x.shape[2] if n is None else n)),
-    "adaptive_avg_pool2d": pooled(T.adaptive_avg_pool2d),
-    "adaptive_max_pool1d": pooled(lambda x, n: T.adaptive_max_pool1d(x, x.shape[2] if n is None else n)),
-    "adaptive_max_pool2d": pooled(T.adaptive_max_pool2d),
+    "adaptive_avg_pool1d": shared_out(T.adaptive_avg_pool1d),
+    "adaptive_avg_pool2d": shared_out(T.adaptive_avg_pool2d),
+    "adaptive_max_pool1d": shared_out(T.adaptive_max_pool1d),
+    "adaptive_max_pool2d": shared_out(T.adaptive_max_pool2d),
     "global_avg_pool1d": pooled(lambda x: T.adaptive_avg_pool1d(x, 1)),
     "global_avg_pool2d": pooled(lambda x: T.adaptive_avg_pool2d(x, 1)),
     "global_max_pool1d": pooled(lambda x: T.adaptive_max_pool1d(x, 1)),

@@ -37,7 +37,7 @@ def _lower_max_pool2d(
     block = (_SPAN - (columns.stride + 1) * _VECTOR - columns.reach) // columns.stride + 1
     places = [y, index, channels_first(lowering, x, layout)]
     work = n * c * p * (rows.taps * columns.stride + columns.taps) * 0.3 * q
-    if all((a.taps, a.stride, a.padding) == (2, 2, 0) and a.outputs * 2 <= a.size for a in (rows, columns)):
+    if all((a.reach, a.taps, a.stride, a.padding) == (2, 2, 2, 0) and a.outputs * 2 <= a.size for a in (rows, columns)):
         kernel = Kernel("max_pooling", "max_pool2d_pairs")
         lowering.launch(kernel, x.dtype, [*places, h, w, p, q, n * c], cells=n * c, work=n * c * p * q)
     elif block >= min(q, _LEAST_BLOCK) and rows.reach * w + columns.reach < _COUNTED:

@@ -30,6 +30,8 @@ def test_dilation_by_hand():
     x = np.float64([[[9, 1, 2, 8, 3]]])
     np.testing.assert_array_equal(F.max_pool1d(x, 2, stride=1, dilation=3), [[[9, 3]]])
     np.testing.assert_array_equal(F.max_pool1d(x, 2, stride=2, dilation=2, padding=1), [[[1, 8, 8]]])
+    image = np.float64([[[[1, 9, 2, 9], [9, 9, 9, 9], [3, 9, 4, 9]]]])
+    np.testing.assert_array_equal(F.max_pool2d(image, 2, dilation=2), [[[[4]]]])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
