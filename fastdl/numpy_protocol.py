@@ -107,6 +107,17 @@ def remedy(function: Any) -> str:
     return f"write it with the functions of fastdl.functional: {', '.join(ours)}"
 
 
+_PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+
+
+def _pad(x: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Any:
+    if mode not in _PAD_MODES:
+        raise ValueError(
+            f"np.pad: mode is {mode!r}; expected one of {', '.join(map(repr, _PAD_MODES))} on a recorded tensor"
+        )
+    return F.pad(x, pad_width, mode=_PAD_MODES[mode], value=constant_values)
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: _in_its_dtype(F.sum),
     np.mean: _in_its_dtype(F.mean),
@@ -127,6 +138,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.split: F.split,
     np.flip: F.flip,
     np.einsum: _einsum,
+    np.pad: _pad,
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,
     np.where: F.where,

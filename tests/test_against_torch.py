@@ -83,12 +83,44 @@ def conv_transpose1d(x, weight, bias=None, *, padding=0, layout="NCW", **options
 
 
 def pooled(function):
-    def pool(x, kernel_size, *, stride=None, padding=0, layout="NCHW", **options):
-        x = nchw(x) if layout == "NHWC" else x
-        y = function(x, pair(kernel_size), pair(kernel_size if stride is None else stride), pair(padding), **options)
-        return y.permute(0, 2, 3, 1) if layout == "NHWC" else y
+    """A pooling of PyTorch's, which knows channels first only and takes tuples."""
+
+    def plain(value):
+        return tuple(value) if isinstance(value, (list, tuple)) else value
+
+    def pool(x, *sizes, layout="NCHW", **options):
+        last = layout[1] != "C"
+        options = {name: plain(value) for name, value in options.items()}
+        y = function(x.movedim(-1, 1) if last else x, *map(plain, sizes), **options)
+        return y.movedim(1, -1) if last else y
 
     return pool
+
+
+def shared_out(function):
+    """An adaptive pooling of PyTorch's; not all of them take None for a size that is kept."""
+
+    def pool(x, size):
+        image = x.shape[2:]
+        several = size if isinstance(size, tuple) else (size,) * len(image)
+        return function(x, [n if m is None else m for m, n in zip(several, image, strict=True)])
+
+    return pooled(pool)
+
+
+PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad(x, padding, *, mode="constant", value=0.0):
+    """Built of what PyTorch takes from each axis: its own pad knows some dimensions only."""
+    pairs = np.broadcast_to(np.asarray(padding), (x.ndim, 2))
+    for axis, (before, after) in enumerate(pairs.tolist()):
+        if mode == "constant":
+            edges = [x.new_full((*x.shape[:axis], n, *x.shape[axis + 1 :]), value) for n in (before, after)]
+            x = torch.cat([edges[0], x, edges[1]], axis)
+        else:
+            x = x.index_select(axis, torch.tensor(np.pad(np.arange(x.shape[axis]), (before, after), PAD_MODES[mode])))
+    return x
 
 
 def dense(x, weight, bias=None, *, activation=None):
@@ -246,6 +278,19 @@ OPS = {
     "max_pool2d": pooled(T.max_pool2d),
     "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "attention": attention,
+    "max_pool1d": pooled(T.max_pool1d),
+    "max_pool2d": pooled(T.max_pool2d),
+    "avg_pool1d": pooled(T.avg_pool1d),
+    "avg_pool2d": pooled(T.avg_pool2d),
+    "adaptive_avg_pool1d": shared_out(T.adaptive_avg_pool1d),
+    "adaptive_avg_pool2d": shared_out(T.adaptive_avg_pool2d),
+    "adaptive_max_pool1d": shared_out(T.adaptive_max_pool1d),
+    "adaptive_max_pool2d": shared_out(T.adaptive_max_pool2d),
+    "global_avg_pool1d": pooled(lambda x: T.adaptive_avg_pool1d(x, 1)),
+    "global_avg_pool2d": pooled(lambda x: T.adaptive_avg_pool2d(x, 1)),
+    "global_max_pool1d": pooled(lambda x: T.adaptive_max_pool1d(x, 1)),
+    "global_max_pool2d": pooled(lambda x: T.adaptive_max_pool2d(x, 1)),
+    "pad": pad,
     "mse_loss": T.mse_loss,
     "mae_loss": T.l1_loss,
     "huber_loss": T.huber_loss,
@@ -272,7 +317,7 @@ OPS = {
     "top_k": top_k,
 }
 # With ties PyTorch gives the gradient to one of them, not shares of it to all.
-TIES = ("max_pool2d",)
+TIES = ("max_pool1d", "max_pool2d")
 
 
 def both(name, seed):

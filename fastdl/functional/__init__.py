@@ -25,6 +25,16 @@ from .adaptive import (
     adagrad_update,
     rmsprop_update,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+)
 from .arrangement import (
     expand_dims,
     expand_dims_backward,
@@ -41,6 +51,12 @@ from .arrangement import (
 from .attention import (
     attention,
     attention_backward,
+)
+from .avg_pooling import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
 )
 from .batch_norm import (
     batch_norm,
@@ -128,6 +144,16 @@ from .filters import (
     filter2d,
     filter2d_backward,
 )
+from .global_pooling import (
+    global_avg_pool1d,
+    global_avg_pool1d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool1d,
+    global_max_pool1d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .indexing import (
     slice,
     slice_backward,
@@ -149,6 +175,12 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .max_pooling import (
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 from .moments import (
     std,
     std_backward,
@@ -165,6 +197,10 @@ from .normalization import (
     rms_norm,
     rms_norm_backward,
 )
+from .padding import (
+    pad,
+    pad_backward,
+)
 from .pointwise import (
     clip,
     clip_backward,
@@ -173,12 +209,6 @@ from .pointwise import (
     logical_or,
     square,
     square_backward,
-)
-from .pooling import (
-    avg_pool2d,
-    avg_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
 )
 from .rectifiers import (
     celu,
@@ -263,6 +293,14 @@ __all__ = [
     "abs_backward",
     "adagrad_update",
     "adam_update",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
     "argmax",
@@ -270,6 +308,8 @@ __all__ = [
     "astype_backward",
     "attention",
     "attention_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -327,6 +367,14 @@ __all__ = [
     "flip_backward",
     "gelu",
     "gelu_backward",
+    "global_avg_pool1d",
+    "global_avg_pool1d_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool1d",
+    "global_max_pool1d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
     "greater",
     "greater_equal",
     "group_norm",
@@ -368,6 +416,8 @@ __all__ = [
     "matmul_backward",
     "max",
     "max_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "maximum",
@@ -390,6 +440,8 @@ __all__ = [
     "nll_loss_backward",
     "not_equal",
     "one_hot",
+    "pad",
+    "pad_backward",
     "power",
     "power_backward",
     "prelu",

@@ -24,6 +24,16 @@ from ._activation import (
     Softsign,
     Tanh,
 )
+from ._adaptive import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    GlobalAvgPool1d,
+    GlobalAvgPool2d,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
+)
 from ._attention import (
     MultiheadAttention,
 )
@@ -67,8 +77,16 @@ from ._normalization import (
     LayerNorm,
     RMSNorm,
 )
+from ._pad import (
+    CircularPad2d,
+    ReflectionPad2d,
+    ReplicationPad2d,
+    ZeroPad2d,
+)
 from ._pool import (
+    AvgPool1d,
     AvgPool2d,
+    MaxPool1d,
     MaxPool2d,
 )
 from ._recurrent import (
@@ -94,10 +112,16 @@ from .module import (
 LAYERS: dict[str, type[Module]] = {
     layer.__name__: layer
     for layer in (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AvgPool1d,
         AvgPool2d,
         BatchNorm1d,
         BatchNorm2d,
         CELU,
+        CircularPad2d,
         Conv1d,
         Conv2d,
         ConvTranspose1d,
@@ -110,6 +134,10 @@ LAYERS: dict[str, type[Module]] = {
         GELU,
         GRU,
         GRUCell,
+        GlobalAvgPool1d,
+        GlobalAvgPool2d,
+        GlobalMaxPool1d,
+        GlobalMaxPool2d,
         GroupNorm,
         Hardsigmoid,
         Hardswish,
@@ -121,6 +149,7 @@ LAYERS: dict[str, type[Module]] = {
         LayerNorm,
         LeakyReLU,
         LogSoftmax,
+        MaxPool1d,
         MaxPool2d,
         Mish,
         ModuleList,
@@ -130,6 +159,8 @@ LAYERS: dict[str, type[Module]] = {
         RNN,
         RNNCell,
         ReLU,
+        ReflectionPad2d,
+        ReplicationPad2d,
         Rescale,
         Residual,
         SELU,
@@ -141,6 +172,7 @@ LAYERS: dict[str, type[Module]] = {
         Softsign,
         Tanh,
         Unflatten,
+        ZeroPad2d,
     )
 }
 """The classes that a model file may name."""
@@ -154,10 +186,16 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
+    "CircularPad2d",
     "Conv1d",
     "Conv2d",
     "ConvTranspose1d",
@@ -167,6 +205,10 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GlobalAvgPool1d",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool1d",
+    "GlobalMaxPool2d",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -178,6 +220,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool1d",
     "MaxPool2d",
     "Mish",
     "Module",
@@ -188,6 +231,8 @@ __all__ = [
     "RMSNorm",
     "RNNCell",
     "ReLU",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "Rescale",
     "Residual",
     "Sequential",
@@ -198,6 +243,7 @@ __all__ = [
     "Softsign",
     "Tanh",
     "Unflatten",
+    "ZeroPad2d",
     "is_training",
     "random_key",
 ]

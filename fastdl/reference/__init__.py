@@ -39,6 +39,16 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+)
 from .arithmetic import (
     add,
     add_backward,
@@ -66,6 +76,12 @@ from .arrangement import (
 from .attention import (
     attention,
     attention_backward,
+)
+from .avg_pooling import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
 )
 from .batch_norm import (
     batch_norm,
@@ -153,6 +169,16 @@ from .gather import (
     take_along_axis_backward,
     take_backward,
 )
+from .global_pooling import (
+    global_avg_pool1d,
+    global_avg_pool1d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool1d,
+    global_max_pool1d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .group_norm import (
     group_norm,
     group_norm_backward,
@@ -172,6 +198,12 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .max_pooling import (
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 from .moments import (
     std,
     std_backward,
@@ -190,6 +222,10 @@ from .optimizers import (
     rmsprop_update,
     sgd_update,
 )
+from .padding import (
+    pad,
+    pad_backward,
+)
 from .pointwise import (
     clip,
     clip_backward,
@@ -198,12 +234,6 @@ from .pointwise import (
     logical_or,
     square,
     square_backward,
-)
-from .pooling import (
-    avg_pool2d,
-    avg_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
 )
 from .rectifiers import (
     celu,
@@ -284,6 +314,14 @@ __all__ = [
     "abs_backward",
     "adagrad_update",
     "adam_update",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
     "add",
     "add_backward",
     "argmax",
@@ -291,6 +329,8 @@ __all__ = [
     "astype_backward",
     "attention",
     "attention_backward",
+    "avg_pool1d",
+    "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -348,6 +388,14 @@ __all__ = [
     "flip_backward",
     "gelu",
     "gelu_backward",
+    "global_avg_pool1d",
+    "global_avg_pool1d_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool1d",
+    "global_max_pool1d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
     "greater",
     "greater_equal",
     "group_norm",
@@ -389,6 +437,8 @@ __all__ = [
     "matmul_backward",
     "max",
     "max_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "maximum",
@@ -411,6 +461,8 @@ __all__ = [
     "nll_loss_backward",
     "not_equal",
     "one_hot",
+    "pad",
+    "pad_backward",
     "power",
     "power_backward",
     "prelu",

@@ -99,7 +99,14 @@ def test_padding_counts_or_not():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_index_is_row_times_width_plus_column(layout):
     x = in_layout(np.arange(2 * 3 * 4 * 6, dtype=np.float64).reshape(2, 3, 4, 6), layout)
-    attrs = {"kernel_size": (2, 3), "stride": (2, 3), "padding": (0, 0), "layout": layout}
+    attrs = {
+        "kernel_size": (2, 3),
+        "stride": (2, 3),
+        "padding": (0, 0),
+        "dilation": (1, 1),
+        "ceil_mode": False,
+        "layout": layout,
+    }
     y, index = PRIMITIVES["max_pool2d"](x, **attrs)
     expected = np.broadcast_to([[[[8, 11], [20, 23]]]], (2, 3, 2, 2))
     assert index.dtype == np.int64

@@ -31,6 +31,9 @@ KINKED = (
     "mae_loss",
     "huber_loss",
     "hinge_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "global_max_pool1d",
 )  # too many kinks for finite differences
 WITHOUT_GRADIENT = ("argmax", "astype", *COMPARISONS, "sgd_update", "adam_update")
 ELEMENTWISE = ("negative", "exp", "abs", "relu", "tanh", "sigmoid", "square")
@@ -103,7 +106,21 @@ def large_cases(dtype):
             ((x(5, 9, 3), None, None, *layer(52, 3, 13)), {"reverse": True}),
         ],
         "rnn": [((x(37, 20, 9), x(37, 300), *layer(300, 9, 300)), {}), ((x(5, 9, 3), None, *layer(13, 3, 13)), {})],
+        "adaptive_avg_pool1d": [((x(40, 9, 310), 31), {}), ((x(40, 310, 9), 70), {"layout": "NWC"})],
+        "adaptive_avg_pool2d": [((image, (5, 11)), {}), ((image, (7, 8)), {}), ((image, 4), {"layout": "NHWC"})],
+        "adaptive_max_pool1d": [((x(40, 9, 310), 31), {}), ((x(40, 310, 9), 70), {"layout": "NWC"})],
+        "adaptive_max_pool2d": [((image, (5, 11)), {}), ((image, (7, 8)), {}), ((image, 4), {"layout": "NHWC"})],
+        "avg_pool1d": [((x(40, 9, 310), 3), {"stride": 2, "padding": 1}), ((x(40, 310, 9), 2), {"layout": "NWC"})],
+        "global_avg_pool1d": [((x(40, 9, 310),), {}), ((x(40, 310, 9),), {"layout": "NWC"})],
+        "global_avg_pool2d": [((image,), {}), ((image,), {"layout": "NHWC"})],
+        "global_max_pool1d": [((x(40, 9, 310),), {}), ((x(40, 310, 9),), {"layout": "NWC"})],
+        "global_max_pool2d": [((image,), {}), ((image,), {"layout": "NHWC"})],
+        "max_pool1d": [((x(4, 9, 1300), 3), {"stride": 2, "padding": 1}), ((x(40, 310, 9), 2), {"layout": "NWC"})],
         "max_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
+        "pad": [
+            *(((image, ((0, 0), (0, 0), (3, 2), (1, 4))), {"mode": m}) for m in ("constant", "reflect", "circular")),
+            ((wide, (5, 9)), {"mode": "replicate"}),
+        ],
         "avg_pool2d": [((image, 2), {}), ((image, 3), {"stride": 2, "padding": 1})],
         "batch_norm": [
             ((image, x(8), x(8), x(8), positive(8)), {}),

@@ -1,4 +1,4 @@
-"""Arguments of max_pool2d and avg_pool2d."""
+"""Arguments of all poolings."""
 
 from typing import Any
 
@@ -7,30 +7,89 @@ import numpy as np
 Drawn = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def _windows(rng: np.random.Generator, dtype: np.dtype[Any], *, ties: bool) -> Drawn:
+def _one_of(rng: np.random.Generator, *values: Any) -> Any:
+    return values[int(rng.integers(0, len(values)))]
+
+
+def _values(rng: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...], *, ties: bool) -> Any:
+    return rng.integers(-2, 3, size=shape).astype(dtype) if ties else rng.standard_normal(shape).astype(dtype)
+
+
+def _shape(rng: np.random.Generator, layout: str, image: tuple[int, ...]) -> tuple[int, ...]:
+    """Images or sequences of this size, few or none of them, of one channel or several."""
+    count, channels = _one_of(rng, 0, 1, 2, 3), _one_of(rng, 1, 1, 2, 5)
+    return (count, channels, *image) if layout[1] == "C" else (count, *image, channels)
+
+
+def _windows(rng: np.random.Generator, dtype: np.dtype[Any], *, dilated: bool, ties: bool) -> Drawn:
     """Images, and windows that fit: side by side, overlapping, with gaps, with and without padding, both layouts."""
-
-    def draw(*values: Any) -> Any:
-        return values[int(rng.integers(0, len(values)))]
-
-    kernel = (draw(1, 2, 2, 3, 5), draw(1, 2, 2, 3, 4))
-    stride = draw(None, None, (draw(1, 2, 3), draw(1, 2, 3)), draw(1, 2))
-    padding = draw(0, 0, min(kernel) // 2, (kernel[0] // 2, 0), (kernel[0] // 2, kernel[1] // 2))
-    image = tuple(k + int(rng.integers(0, 9)) for k in kernel)
-    images, channels = draw(0, 1, 2, 3), draw(1, 1, 2, 5)
-    layout = draw("NCHW", "NHWC")
-    shape = (images, channels, *image) if layout == "NCHW" else (images, *image, channels)
-    x = rng.integers(-2, 3, size=shape).astype(dtype) if ties else rng.standard_normal(shape).astype(dtype)
+    kernel = (_one_of(rng, 1, 2, 2, 3, 5), _one_of(rng, 1, 2, 2, 3, 4))
+    dilation = _one_of(rng, 1, 1, 2, (1, 3), (2, 1)) if dilated else 1
+    steps = (dilation, dilation) if isinstance(dilation, int) else dilation
+    stride = _one_of(rng, None, None, (_one_of(rng, 1, 2, 3), _one_of(rng, 1, 2, 3)), _one_of(rng, 1, 2))
+    padding = _one_of(rng, 0, 0, min(kernel) // 2, (kernel[0] // 2, 0), (kernel[0] // 2, kernel[1] // 2))
+    image = tuple(d * (k - 1) + 1 + int(rng.integers(0, 9)) for k, d in zip(kernel, steps, strict=True))
+    layout = _one_of(rng, "NCHW", "NHWC")
+    x = _values(rng, dtype, _shape(rng, layout, image), ties=ties)
     size = kernel[0] if kernel[0] == kernel[1] and rng.random() < 0.5 else kernel
-    return (x, size), {"stride": stride, "padding": padding, "layout": layout}
+    options = {"stride": stride, "padding": padding, "ceil_mode": bool(rng.random() < 0.4), "layout": layout}
+    return (x, size), {**options, "dilation": dilation} if dilated else options
+
+
+def _windows_of_sequences(rng: np.random.Generator, dtype: np.dtype[Any], *, dilated: bool, ties: bool) -> Drawn:
+    """As :func:`_windows`, for sequences."""
+    kernel, dilation = _one_of(rng, 1, 2, 2, 3, 5), _one_of(rng, 1, 1, 2, 3) if dilated else 1
+    layout, width = _one_of(rng, "NCW", "NWC"), dilation * (kernel - 1) + 1 + int(rng.integers(0, 20))
+    x = _values(rng, dtype, _shape(rng, layout, (width,)), ties=ties)
+    stride, padding = _one_of(rng, None, 1, 2, 3), _one_of(rng, 0, 0, kernel // 2)
+    options = {"stride": stride, "padding": padding, "ceil_mode": bool(rng.random() < 0.4), "layout": layout}
+    return (x, kernel), {**options, "dilation": dilation} if dilated else options
 
 
 def max_pool2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Windows; now and then over few different numbers, so that there are ties."""
-    return _windows(rng, dtype, ties=rng.random() < 0.3)
+    return _windows(rng, dtype, dilated=True, ties=rng.random() < 0.3)
+
+
+def max_pool1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Windows of sequences, now and then with ties."""
+    return _windows_of_sequences(rng, dtype, dilated=True, ties=rng.random() < 0.3)
 
 
 def avg_pool2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Windows, with the padding counted or not."""
-    args, options = _windows(rng, dtype, ties=False)
+    args, options = _windows(rng, dtype, dilated=False, ties=False)
     return args, {**options, "count_include_pad": bool(rng.random() < 0.5)}
+
+
+def avg_pool1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Windows of sequences, with the padding counted or not."""
+    args, options = _windows_of_sequences(rng, dtype, dilated=False, ties=False)
+    return args, {**options, "count_include_pad": bool(rng.random() < 0.5)}
+
+
+def adaptive_pool2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Images and the size wanted: a divisor or not, more than there are pixels, the size itself."""
+    layout, image = _one_of(rng, "NCHW", "NHWC"), (int(rng.integers(1, 9)), int(rng.integers(1, 9)))
+    x = _values(rng, dtype, _shape(rng, layout, image), ties=False)
+    size = (_one_of(rng, None, 1, 2, 3, 4, image[0]), _one_of(rng, None, 1, 2, 3, 5, image[1]))
+    return (x, size[0] if rng.random() < 0.3 else size), {"layout": layout}
+
+
+def adaptive_pool1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Sequences and the length wanted."""
+    layout, width = _one_of(rng, "NCW", "NWC"), int(rng.integers(1, 20))
+    x = _values(rng, dtype, _shape(rng, layout, (width,)), ties=False)
+    return (x, _one_of(rng, None, 1, 2, 3, 7, width)), {"layout": layout}
+
+
+def global_pool2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Images in both layouts."""
+    layout, image = _one_of(rng, "NCHW", "NHWC"), (int(rng.integers(1, 9)), int(rng.integers(1, 9)))
+    return (_values(rng, dtype, _shape(rng, layout, image), ties=False),), {"layout": layout}
+
+
+def global_pool1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
+    """Sequences in both layouts."""
+    layout = _one_of(rng, "NCW", "NWC")
+    return (_values(rng, dtype, _shape(rng, layout, (int(rng.integers(1, 30)),)), ties=False),), {"layout": layout}
