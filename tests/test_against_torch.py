@@ -132,7 +132,7 @@ ACTIVATIONS = {
     **{name: getattr(T, name) for name in ("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish")},
     **{name: getattr(T, name) for name in ("sigmoid", "tanh", "softplus", "softsign")},
     "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),
-    "hard_sigmoid": T.hardsigmoid,
+    "hard_sigmoid": lambda x: T.relu6(x + 3) / 6,  # PyTorch's own has a gradient of g times a float32's 1 / 6
     "hard_swish": T.hardswish,
 }
 
@@ -248,7 +248,7 @@ OPS = {
     "log": torch.log,
     "sqrt": torch.sqrt,
     "abs": torch.abs,
-    **ACTIVATIONS,
+    **{name: twin for name, twin in ACTIVATIONS.items() if name != "gelu_tanh"},
     "identity": lambda x: x * 1,
     "prelu": lambda x, weight: T.prelu(x, weight),
     "expm1": torch.expm1,

@@ -137,7 +137,7 @@ class CELU(Module):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = _options.number("CELU", "alpha", alpha)
         if self.alpha == 0:
-            raise ValueError("CELU: alpha is 0; expected a number other than 0")
+            raise ValueError("CELU: alpha is 0.0; expected a number other than 0")
 
     def __call__(self, x: Any) -> Any:
         return F.celu(x, self.alpha)
@@ -229,7 +229,7 @@ class Softplus(Module):
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta = _options.number("Softplus", "beta", beta)
         if self.beta == 0:
-            raise ValueError("Softplus: beta is 0; expected a number other than 0")
+            raise ValueError("Softplus: beta is 0.0; expected a number other than 0")
         self.threshold = _options.number("Softplus", "threshold", threshold)
 
     def __call__(self, x: Any) -> Any:

@@ -1,49 +1,60 @@
-"""Activations: values by hand, saturation, NaN and infinities, lines of all lengths in all places, memory, errors."""
+"""Activations: every row of the table against its formula and PyTorch, tails, corners, memory, errors."""
+
+import math
 
 import numpy as np
 import pytest
 
+import fastdl as fd
+from fastdl import functional as F
+from fastdl import testing
 from fastdl._kernels import threads
-from fastdl.functional import activations
+from fastdl.functional._activations import NAMED, TABLE
 from fastdl.ops import PRIMITIVES, execute
 
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-LINES = ["softmax", "log_softmax"]
-
-
-def formula(name, x, axis):
-    """In float64, as anybody would write it."""
-    x = x.astype(np.float64)
-    with np.errstate(all="ignore"):
-        d = x - x.max(axis, keepdims=True, initial=-np.inf)
-        s = np.exp(d).sum(axis, keepdims=True)
-        return np.exp(d) / s if name == "softmax" else d - np.log(s)
-
-
-def gradient(name, g, y, axis):
-    g, y = g.astype(np.float64), y.astype(np.float64)
-    if name == "softmax":
-        return y * (g - (g * y).sum(axis, keepdims=True))
-    return g - np.exp(y) * g.sum(axis, keepdims=True)
+# Ways to call each: name, the same in PyTorch (torch.nn.functional), options.
+CALLS = [
+    ("relu", "relu", {}),
+    ("leaky_relu", "leaky_relu", {}),
+    ("leaky_relu", "leaky_relu", {"negative_slope": 0.3}),
+    ("elu", "elu", {}),
+    ("elu", "elu", {"alpha": 0.7}),
+    ("selu", "selu", {}),
+    ("celu", "celu", {}),
+    ("celu", "celu", {"alpha": 0.5}),  # of which the reciprocal is exact: PyTorch takes it in float32
+    ("gelu", "gelu", {}),
+    ("gelu", "gelu", {"approximate": "tanh"}),
+    ("silu", "silu", {}),
+    ("mish", "mish", {}),
+    ("sigmoid", "sigmoid", {}),
+    ("hard_sigmoid", "hardsigmoid", {}),
+    ("hard_swish", "hardswish", {}),
+    ("tanh", "tanh", {}),
+    ("softplus", "softplus", {}),
+    ("softplus", "softplus", {"beta": 2.0, "threshold": 3.0}),
+    ("softsign", "softsign", {}),
+]
+EVERY_CALL = pytest.mark.parametrize(("name", "theirs", "options"), CALLS)
 
 
 @BOTH
 def test_relu_at_its_corner(dtype):
     x = np.array([-np.inf, -1, -0.0, 0, 1e-30, np.inf, np.nan], dtype)
-    np.testing.assert_array_equal(activations.relu(x), np.array([0, 0, 0, 0, 1e-30, np.inf, np.nan], dtype))
+    np.testing.assert_array_equal(F.relu(x), np.array([0, 0, 0, 0, 1e-30, np.inf, np.nan], dtype))
     g = np.full(7, 3, dtype)
-    np.testing.assert_array_equal(activations.relu_backward(g, x)[0], [0, 0, 0, 0, 3, 3, 3])
+    np.testing.assert_array_equal(F.relu_backward(g, x)[0], [0, 0, 0, 0, 3, 3, 3])
 
 
 @BOTH
 def test_saturation(dtype):
     x = np.array([-np.inf, -1000, -50, 50, 1000, np.inf, np.nan], dtype)
-    np.testing.assert_array_equal(activations.tanh(x), [-1, -1, -1, 1, 1, 1, np.nan])
-    y = activations.sigmoid(x)
+    np.testing.assert_array_equal(F.tanh(x), [-1, -1, -1, 1, 1, 1, np.nan])
+    y = F.sigmoid(x)
     np.testing.assert_array_equal(y[[0, 1, 3, 4, 5, 6]], [0, 0, 1, 1, 1, np.nan])
     np.testing.assert_allclose(y[2], np.exp(-50), rtol=1e-6)
     for name in ("tanh", "sigmoid"):
-        (dx,) = getattr(activations, f"{name}_backward")(np.ones_like(x), x)
+        (dx,) = getattr(F, f"{name}_backward")(np.ones_like(x), x)
         np.testing.assert_array_equal(dx[[0, 1, 4, 5, 6]], [0, 0, 0, 0, np.nan])
 
 
@@ -52,133 +63,216 @@ def test_saturation(dtype):
 def test_a_saved_output_serves_the_backward(name, dtype):
     rng = np.random.default_rng(0)
     g, x = rng.standard_normal((2, 50)).astype(dtype)
-    backward = getattr(activations, f"{name}_backward")
-    np.testing.assert_array_equal(backward(g, x)[0], backward(g, x, output=getattr(activations, name)(x))[0])
+    backward = getattr(F, f"{name}_backward")
+    np.testing.assert_array_equal(backward(g, x)[0], backward(g, x, output=getattr(F, name)(x))[0])
 
 
-SHAPES = [
-    ((10,), 0),
-    ((1, 1), 1),
-    ((7, 1), 0),
-    ((3, 1, 4), 1),
-    ((33, 10), 1),
-    ((1000, 3), -1),
-    ((5, 512), 1),
-    ((5, 513), 1),
-    ((2, 2000), 1),
-    ((10, 33), 0),
-    ((4, 5, 6), 1),
-    ((3, 7, 129), -2),
-    ((600, 300), 0),
-    ((2, 3, 4, 5), 0),
-    ((0, 4), 1),
-    ((4, 0), 1),
-    ((4, 0, 3), 1),
-]
-
-
+@EVERY_CALL
 @BOTH
-@pytest.mark.parametrize("name", LINES)
-@pytest.mark.parametrize(("shape", "axis"), SHAPES)
-def test_lines(name, shape, axis, dtype):
+def test_values_and_two_derivatives_as_pytorch(name, theirs, options, dtype):
+    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
-    x, g = (4 * rng.standard_normal(shape)).astype(dtype), rng.standard_normal(shape).astype(dtype)
-    y = getattr(activations, name)(x, axis)
-    (dx,) = getattr(activations, f"{name}_backward")(g, x, axis, output=y)
-    assert y.dtype == dx.dtype == dtype
-    bound = 20 * np.finfo(dtype).eps * max(1, np.abs(y).max(initial=0))
-    np.testing.assert_allclose(y, formula(name, x, axis), rtol=0, atol=bound)
-    np.testing.assert_allclose(
-        dx, gradient(name, g, y, axis), rtol=0, atol=bound * (1 + np.abs(g).sum(axis).max(initial=0))
+    x = np.concatenate([rng.standard_normal(200), rng.uniform(-12, 12, 200), rng.uniform(-0.01, 0.01, 50)])
+    x, g = x.astype(dtype), rng.standard_normal(450).astype(dtype)
+    h = rng.standard_normal(450).astype(dtype)
+    y, pullback = fd.vjp(lambda x: getattr(F, name)(x, **options), x)
+    (dx,) = pullback(g)
+    _, second = fd.vjp(lambda g, x: getattr(F, f"{name}_backward")(g, x, **options)[0], g, x)
+    dg, ddx = second(h)
+    tx, tg = torch.tensor(x, requires_grad=True), torch.tensor(g, requires_grad=True)
+    if name == "hard_sigmoid":  # of which PyTorch has no second derivative
+        ty = torch.nn.functional.relu6(tx + 3) / 6
+    else:
+        ty = getattr(torch.nn.functional, theirs)(tx, **options)
+    (tdx,) = torch.autograd.grad(ty, tx, tg, create_graph=True)
+    tdg, tddx = torch.autograd.grad(tdx, (tg, tx), torch.tensor(h), allow_unused=True)
+    tddx = torch.zeros_like(tx) if tddx is None else tddx
+    eps = np.finfo(dtype).eps
+    for ours, other in ((y, ty), (dx, tdx), (dg, tdg), (ddx, tddx)):
+        assert ours.dtype == dtype
+        scale = 10 if ours is y else 60  # their 1 + erf and 1 - tanh**2 cancel
+        np.testing.assert_allclose(ours, other.detach().numpy(), rtol=scale * eps, atol=scale * eps)
+
+
+@EVERY_CALL
+@BOTH
+def test_infinities_and_nan(name, theirs, options, dtype):
+    torch = pytest.importorskip("torch")
+    x = np.array([-np.inf, np.nan, -1e30, 1e30], dtype)
+    other = getattr(torch.nn.functional, theirs)(torch.tensor(x), **options).numpy()
+    np.testing.assert_allclose(getattr(F, name)(x, **options), other, rtol=1e-6)
+    x = np.array([np.inf, np.finfo(dtype).max / 2], dtype)  # where some of PyTorch's overflow
+    y = getattr(F, name)(x, **options)
+    bounded = {"tanh": (1, 1), "sigmoid": (1, 1), "hard_sigmoid": (1, 1), "softsign": (np.nan, 1)}
+    above = x * dtype(1.0507009873554805 if name == "selu" else 1)
+    np.testing.assert_allclose(y, np.array(bounded.get(name, above), dtype), rtol=1e-6)
+
+
+@EVERY_CALL
+@BOTH
+def test_derivatives_of_large_numbers_are_finite(name, theirs, options, dtype):
+    x = np.array([-1e30, -1e18, -1e4, 1e4, 1e18, 1e30], dtype)
+    (dx,) = getattr(F, f"{name}_backward")(np.ones_like(x), x, **options)
+    lowest, highest = {"leaky_relu": (options.get("negative_slope", 0.01), 1), "selu": (0, 1.0507009873554805)}.get(
+        name, (0, 0 if name in ("tanh", "sigmoid", "hard_sigmoid", "softsign") else 1)
     )
-    np.testing.assert_array_equal(dx, getattr(activations, f"{name}_backward")(g, x, axis)[0])
+    expected = np.repeat(np.array([lowest, highest], dtype), 3)
+    np.testing.assert_allclose(dx, expected, rtol=1e-6, atol=1e-7)
 
 
 @BOTH
-@pytest.mark.parametrize("shape", [(2, 5), (2, 600), (5, 2), (600, 2)])
-def test_large_numbers_do_not_overflow(shape, dtype):
-    axis = int(shape[0] == 2)
-    x = np.full(shape, 1e4, dtype)
-    n = shape[axis]
-    np.testing.assert_allclose(activations.softmax(x, axis), 1 / n, rtol=1e-6)
-    np.testing.assert_allclose(activations.log_softmax(x, axis), -np.log(n), rtol=1e-6)
-    np.testing.assert_allclose(activations.log_softmax(-x, axis), -np.log(n), rtol=1e-6)
+def test_tails_keep_their_digits(dtype):
+    """Far below 0 the smooth ones are tiny numbers, of which 1 + erf and the like would leave nothing."""
+    eps = np.finfo(dtype).eps
+    x = -np.arange(1, 80, 0.7).astype(dtype)
+    wide = x.astype(np.float64)
+    for name, expected in (
+        ("silu", wide * np.exp(wide) / (1 + np.exp(wide))),
+        ("mish", wide * (u := np.exp(wide) * (np.exp(wide) + 2)) / (u + 2)),
+        ("softplus", np.log1p(np.exp(wide))),
+    ):
+        np.testing.assert_allclose(getattr(F, name)(x), expected, rtol=6 * eps)
+    x = -np.arange(1, 12, 0.1).astype(dtype)
+    expected = [v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.astype(np.float64)]
+    np.testing.assert_allclose(F.gelu(x), expected, rtol=max(6 * eps, 4e-14))  # math.erfc's own argument is rounded
 
 
 @BOTH
-@pytest.mark.parametrize("name", LINES)
-@pytest.mark.parametrize("n", [3, 700])
-def test_lines_that_are_no_numbers(name, n, dtype):
-    x = np.random.default_rng(0).standard_normal((7, n)).astype(dtype)
-    x[1, 0] = x[2, n - 1] = np.nan
-    x[3, 1] = -np.float64(np.nan)
-    x[4, 1] = np.inf
-    x[5] = -np.inf
-    x[6, : n - 1] = -np.inf
-    expected = formula(name, x, 1)
-    assert np.isnan(expected[1:6]).all() and not np.isnan(expected[[0, 6]]).any()
-    np.testing.assert_allclose(getattr(activations, name)(x), expected, rtol=1e-5)
-    np.testing.assert_allclose(getattr(activations, name)(x.T, 0), expected.T, rtol=1e-5)
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_small_arguments_keep_their_digits(name, dtype):
+    x = -np.logspace(-30, -1, 100).astype(dtype)
+    scale = 1.0507009873554805 * 1.6732632423543772 if name == "selu" else 1.0
+    expected = scale * np.expm1(x.astype(np.float64))
+    np.testing.assert_allclose(getattr(F, name)(x), expected, rtol=4 * np.finfo(dtype).eps)
 
 
 @BOTH
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmax_grad", "log_softmax_grad"])
-@pytest.mark.parametrize(("shape", "axis"), [((7, 10), 1), ((3, 700), 1), ((6, 150), 0)])
-def test_in_place(name, shape, axis, dtype):
+def test_corners(dtype):
+    x = np.array([-3, 0, 3], dtype)
+    g = np.ones(3, dtype)
+    for name, values, slopes in (
+        ("leaky_relu", [-0.03, 0, 3], [0.01, 0.01, 1]),
+        ("elu", [math.expm1(-3), 0, 3], [math.exp(-3), 1, 1]),
+        ("hard_sigmoid", [0, 0.5, 1], [0, 1 / 6, 0]),
+        ("hard_swish", [0, 0, 3], [0, 0.5, 1]),
+        ("softsign", [-0.75, 0, 0.75], [1 / 16, 1, 1 / 16]),
+    ):
+        np.testing.assert_allclose(getattr(F, name)(x), values, rtol=1e-6)
+        np.testing.assert_allclose(getattr(F, f"{name}_backward")(g, x)[0], slopes, rtol=1e-6)
+
+
+@BOTH
+def test_softplus_is_the_input_above_the_threshold(dtype):
+    x = np.array([2.9, 3.1], dtype)
+    y = F.softplus(x, threshold=3)
+    np.testing.assert_allclose(y, [np.log1p(np.exp(2.9)), 3.1], rtol=1e-6)
+    assert y[1] == x[1]
+    np.testing.assert_array_equal(F.softplus_backward(np.ones(2, dtype), x, threshold=3)[0][1], 1)
+
+
+@BOTH
+@pytest.mark.parametrize("name", TABLE)
+def test_in_place(name, dtype):
     rng = np.random.default_rng(0)
-    inputs = tuple(rng.standard_normal(shape).astype(dtype) for _ in range(2 if "grad" in name else 1))
-    (expected,) = PRIMITIVES[name](*inputs, axis=axis)
-    execute(PRIMITIVES[name], inputs, {"axis": axis}, out=inputs[0])
-    np.testing.assert_array_equal(inputs[0], expected)
+    x, g = (3 * rng.standard_normal((2, 5000))).astype(dtype)
+    options = {key: 0.5 for key in TABLE[name].options}
+    for primitive, inputs in ((name, (x,)), (f"{name}_grad", (g, x))):
+        (expected,) = PRIMITIVES[primitive](*inputs, **options)
+        copies = tuple(a.copy() for a in inputs)
+        execute(PRIMITIVES[primitive], copies, options, out=copies[0])
+        np.testing.assert_array_equal(copies[0], expected)
 
 
 @BOTH
-@pytest.mark.parametrize("name", LINES)
-@pytest.mark.parametrize(("shape", "axis"), [((5003, 10), 1), ((37, 999), 1), ((5, 11, 2000), 1), ((301, 301), 0)])
-def test_one_and_two_threads_give_the_same_bits(name, shape, axis, dtype):
-    rng = np.random.default_rng(0)
-    x, g = rng.standard_normal((2, *shape)).astype(dtype)
+@pytest.mark.parametrize("activation", NAMED)
+def test_dense_with_each_of_them(activation, dtype):
+    """The result, the gradient and the gradient of the gradient of a layer are those of its two parts."""
+    rng = np.random.default_rng(1)
+    x, weight, bias, g = (rng.standard_normal(s).astype(dtype) for s in ((7, 40), (30, 40), (30,), (7, 30)))
+    options = {"approximate": "tanh"} if activation == "gelu_tanh" else {}
+    function = getattr(F, activation.removesuffix("_tanh"))
+    apart, pull_apart = fd.vjp(lambda *a: function(F.dense(*a), **options), x, weight, bias)
+    together, pull = fd.vjp(lambda *a: F.dense(*a, activation=activation), x, weight, bias)
+    np.testing.assert_array_equal(together, apart)
+    for a, b in zip(pull(g), pull_apart(g), strict=True):
+        np.testing.assert_array_equal(a, b)
+    out = np.empty_like(apart)
+    assert F.dense(x, weight, bias, activation=activation, out=out) is out
+    np.testing.assert_array_equal(out, apart)
+    for output in (None, apart):
+        public = F.dense_backward(g, x, weight, bias, activation=activation, output=output)
+        for a, b in zip(public, pull(g), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+    if dtype == np.float64 and activation not in ("relu", "leaky_relu", "selu", "hard_sigmoid", "hard_swish", "elu"):
+        layer = fd.compile(lambda *a: fd.vjp(lambda *b: F.dense(*b, activation=activation), *a)[1](g))
+        testing.check_grad(layer, x, weight, bias)
 
-    def run():
-        y = getattr(activations, name)(x, axis)
-        return y, *getattr(activations, f"{name}_backward")(g, x, axis, output=y)
 
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 5), (2, 3, 4, 4), (0, 3), (2, 3, 0)])
+def test_prelu_has_a_slope_for_each_channel(shape):
+    rng = np.random.default_rng(2)
+    x, g, weight = rng.standard_normal(shape), rng.standard_normal(shape), rng.standard_normal(3)
+    spread = weight.reshape(3, *(1,) * (len(shape) - 2))
+    np.testing.assert_array_equal(F.prelu(x, weight), np.where(x > 0, x, spread * x))
+    dx, dweight = F.prelu_backward(g, x, weight)
+    np.testing.assert_allclose(dx, np.where(x > 0, g, spread * g))
+    others = tuple(axis for axis in range(len(shape)) if axis != 1)
+    np.testing.assert_allclose(dweight, np.where(x > 0, 0, g * x).sum(others), atol=1e-12)
+
+
+def test_prelu_of_few_dimensions():
+    assert F.prelu(np.float32(-2).reshape(()), np.float32([0.5])) == -1
+    np.testing.assert_array_equal(F.prelu(np.float32([-2, 4, -6]), np.float32([0.5])), [-1, 4, -3])
+    dx, dweight = F.prelu_backward(np.ones(3, np.float32), np.float32([-2, 4, -6]), np.float32([0.5]))
+    np.testing.assert_array_equal(dx, [0.5, 1, 0.5])
+    np.testing.assert_array_equal(dweight, [-8])
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["gelu", "mish", "softplus", "elu", "sin", "erf"])
+def test_one_and_two_threads_give_the_same_bits(name, dtype):
+    x = np.random.default_rng(0).standard_normal(100_003).astype(dtype)
     with threads.threads(1):
-        alone = run()
+        alone = getattr(F, name)(x), *getattr(F, f"{name}_backward")(x, x)
     with threads.threads(2):
-        for a, b in zip(alone, run(), strict=True):
+        for a, b in zip(alone, (getattr(F, name)(x), *getattr(F, f"{name}_backward")(x, x)), strict=True):
             np.testing.assert_array_equal(a, b)
 
 
-@BOTH
-def test_lines_do_not_depend_on_their_neighbours(dtype):
-    """Short lines share a buffer; what stands beside a line must not be seen in it."""
-    x = np.random.default_rng(0).standard_normal((100, 11)).astype(dtype)
-    for name in LINES:
-        y = getattr(activations, name)(x)
-        for row in (0, 45, 46, 99):
-            np.testing.assert_array_equal(getattr(activations, name)(x[row]), y[row])
+def test_derivatives_of_any_order():
+    """sin three times, and gelu'' by hand: the table is closed under differentiation."""
+    x = np.float64([-1.5, 0.3, 2.0])
+    third = fd.grad(lambda x: fd.grad(lambda x: fd.grad(lambda x: np.sum(F.sin(x)))(x).sum())(x).sum())
+    np.testing.assert_allclose(third(x), -np.cos(x), rtol=1e-13)
+    density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    second = fd.grad(lambda x: fd.grad(lambda x: np.sum(F.gelu(x)))(x).sum())
+    np.testing.assert_allclose(second(x), density * (2 - x * x), rtol=1e-12)
+    third = fd.grad(lambda x: fd.grad(lambda x: fd.grad(lambda x: np.sum(F.gelu(x)))(x).sum())(x).sum())
+    np.testing.assert_allclose(third(x), density * (x**3 - 4 * x), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: activations.relu([1.0]), TypeError, r"relu: x is a list; expected a NumPy array"),
-        (lambda x: activations.tanh(x.astype(int)), TypeError, r"tanh: x has dtype int64; expected float32 or float64"),
-        (lambda x: activations.softmax(x, 2), ValueError, r"softmax: axis is 2; expected -2 <= axis < 2"),
-        (lambda x: activations.softmax(x, 1.0), TypeError, r"softmax: axis is 1.0; expected an integer"),
-        (lambda x: activations.log_softmax(x[0, 0]), ValueError, r"log_softmax: x has no dimensions"),
-        (lambda x: activations.softmax(x > 0), TypeError, r"softmax: x has dtype bool"),
+        (lambda x: F.relu([1.0]), TypeError, r"relu: x is a list; expected a NumPy array"),
+        (lambda x: F.tanh(x.astype(int)), TypeError, r"tanh: x has dtype int64; expected float32 or float64"),
+        (lambda x: F.relu_backward(x.astype(float), x), TypeError, "relu_backward: grad has dtype float64; expect"),
+        (lambda x: F.elu(x, "1"), TypeError, "elu: alpha is '1'; expected a number"),
+        (lambda x: F.elu(x, True), TypeError, "elu: alpha is True; expected a number"),
+        (lambda x: F.elu(x, math.nan), ValueError, "elu: alpha is nan; expected a finite number"),
+        (lambda x: F.celu(x, 0), ValueError, "celu: alpha is 0; expected a finite number other than 0"),
+        (lambda x: F.celu(x, 1e-320), ValueError, "celu: alpha is 1e-320; expected a number whose reciprocal"),
+        (lambda x: F.leaky_relu(x, None), TypeError, "leaky_relu: negative_slope is None; expected a number"),
+        (lambda x: F.softplus(x, beta=0), ValueError, "softplus: beta is 0; expected a finite number other than 0"),
+        (lambda x: F.softplus_backward(x, x, beta=0), ValueError, "softplus_backward: beta is 0"),
+        (lambda x: F.gelu(x, approximate="erf"), ValueError, "gelu: approximate is 'erf'; expected one of 'none', 't"),
         (
-            lambda x: activations.softmax_backward(x[:1], x),
+            lambda x: F.prelu(x, np.ones(2, np.float32)),
             ValueError,
-            r"softmax_backward: grad has shape \(1, 3\); expected \(2, 3\), the shape of the result",
+            r"prelu: weight has shape \(2,\); expected \(3,\), one slope for each channel .* or \(1,\)",
         ),
-        (
-            lambda x: activations.relu_backward(x.astype(float), x),
-            TypeError,
-            "relu_backward: grad has dtype float64; expect",
-        ),
+        (lambda x: F.prelu(x[0], np.ones(3, np.float32)), ValueError, r"weight has shape \(3,\); expected \(1,\)"),
+        (lambda x: F.dense(x, x, activation="swish"), ValueError, "dense: activation is 'swish'; expected one of 'id"),
     ],
 )
 def test_errors(call, error, message):

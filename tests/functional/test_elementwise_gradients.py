@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastdl.functional import activations, comparisons, dropout, elementwise  # noqa: F401
+from fastdl.functional import comparisons, dropout, elementwise  # noqa: F401
+from fastdl.functional._activations import TABLE
 from fastdl.ops import PRIMITIVES
 
 rng = np.random.default_rng(0)
@@ -21,6 +22,7 @@ def whole(*shape):
     return np.round(rng.uniform(-2, 3, shape))
 
 
+OPTIONS = 0.9, 1.3, 0.6  # of the rows of the table of activations that have some
 COUNTERS = np.array(3), np.array(-4)
 CASES = [
     ("add", (normal(4, 1, 3), normal(5, 1)), {}),
@@ -39,12 +41,14 @@ CASES = [
     ("abs", (normal(5),), {}),
     ("sign", (normal(5),), {}),
     ("where", (normal(4, 1) > 0, normal(4, 3), normal(3)), {}),
-    ("relu", (normal(9),), {}),
-    ("relu_grad", (normal(9), normal(9)), {}),
-    ("tanh", (normal(9),), {}),
-    ("tanh_grad", (normal(9), normal(9)), {}),
-    ("sigmoid", (normal(9),), {}),
-    ("sigmoid_grad", (normal(9), normal(9)), {}),
+    *((name, (positive(9),), {}) for name in ("expm1", "log1p", "sin", "cos", "erf")),
+    ("prelu", (normal(4, 3), normal(3)), {}),
+    ("prelu_slope", (normal(4, 3), normal(4, 1)), {}),
+    *((name, (2 * normal(9),), dict(zip(row.options, OPTIONS, strict=False))) for name, row in TABLE.items()),
+    *(
+        (f"{name}_grad", (normal(9), 2 * normal(9)), dict(zip(row.options, OPTIONS, strict=False)))
+        for name, row in TABLE.items()
+    ),
     ("softmax", (normal(3, 5),), {"axis": 1}),
     ("softmax", (normal(3, 5, 2),), {"axis": 0}),
     ("softmax_grad", (normal(3, 5), normal(3, 5)), {"axis": 1}),
@@ -82,7 +86,7 @@ def test_vjp(name, inputs, attrs):
 
 
 def test_every_differentiable_primitive_is_here():
-    homes = ("elementwise", "comparisons", "activations", "dropout", "_lowering")
+    homes = ("elementwise", "comparisons", "_activations", "rectifiers", "softmax", "dropout", "_lowering")
     mine = {
         name
         for name, primitive in PRIMITIVES.items()
