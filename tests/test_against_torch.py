@@ -275,8 +275,6 @@ OPS = {
     "gru": recurrent("GRU"),
     "lstm": recurrent("LSTM"),
     "rnn": recurrent("RNN"),
-    "max_pool2d": pooled(T.max_pool2d),
-    "avg_pool2d": pooled(lambda x, k, s, p, **options: T.avg_pool2d(x, k, s, p, **options)),
     "attention": attention,
     "max_pool1d": pooled(T.max_pool1d),
     "max_pool2d": pooled(T.max_pool2d),

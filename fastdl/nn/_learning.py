@@ -47,9 +47,11 @@ class Learner:
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
-        ``loss``: "cross_entropy", "binary_cross_entropy_with_logits", "mse", or a function of (outputs, targets);
-        None chooses by y: labels are classes, floats are values. ``optimizer``: "adam" (also if None), "sgd", "adamw",
-        "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
+        ``loss``: for classes "cross_entropy" or "nll" (outputs of LogSoftmax), for two classes from one output
+        "bce_with_logits", "bce" (outputs of Sigmoid) or "hinge", for values "mse", "mae" or "huber"; the functions'
+        full names ("mse_loss") do as well, and so does a function of (outputs, targets). None chooses by y: labels are
+        classes, floats are values, one-hot floats are asked about. ``optimizer``: "adam" (also if None), "sgd",
+        "adamw", "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
         ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
         initial weights). ``metrics``: "accuracy", "rmse", "mae", "r2" or functions of (targets, predictions).
         ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the loss. ``callbacks``: see
@@ -87,7 +89,12 @@ class Learner:
         )
 
     def predict(self, X: Any, *, batch_size: int = 256) -> Array:
-        """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...)."""
+        """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...).
+
+        Of a model that was not trained by ``fit`` the outputs as they are, since nothing says what they mean:
+        ``model.loss`` and ``model.classes`` may be set by hand. Labels go with the largest output, or with an output
+        above 0 ("bce": above 0.5). A single sample goes in as ``X[None]``.
+        """
         return training.predict(self, X, batch_size=batch_size)
 
     def predict_proba(self, X: Any, *, batch_size: int = 256) -> Array:
@@ -95,7 +102,8 @@ class Learner:
 
         Of several yes-or-no answers for each sample (outputs (N, K) after a binary loss): those of yes, (N, K).
 
-        Raises ValueError if the model was not trained with a classification loss.
+        Raises ValueError if the model was not trained with a classification loss, or with "hinge", whose scores are no
+        probabilities.
         """
         return training.predict_proba(self, X, batch_size=batch_size)
 

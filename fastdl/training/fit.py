@@ -89,6 +89,8 @@ def fit(
     chosen = losses.get(loss) if loss is not None else losses.choose(labels, output_shape)
     classes = losses.find_classes(labels, chosen, output_shape)
     encoded = losses.encode(labels, chosen, classes, output_shape, model.dtype)
+    if chosen.name in losses.OF_PROBABILITIES:
+        losses.check_outputs(chosen, inference(x[:8], 1), "fit")
     weight = weights(sample_weight, class_weight, encoded, classes, model.dtype)
     if weight is not None and chosen.name is None:
         raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import functional as F
 from ..graph import Graph, Tensor
 from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import losses
-from .inputs import positive, samples, targets
+from .inputs import not_one_sample, positive, samples, targets
 from .step import batch_dtype
 
 Metric = str | Callable[[Array, Array], float]
@@ -76,19 +75,24 @@ class Inference:
 def outputs_of(model: Any, X: Any, batch_size: int, caller: str) -> Array:
     """Checked samples through the model."""
     x = samples(caller, "X", X)
-    return Inference(model)(x, positive("batch_size", batch_size, caller))
+    size = positive("batch_size", batch_size, caller)
+    not_one_sample(caller, x, model.input_shape)
+    try:
+        return Inference(model)(x, size)
+    except (TypeError, ValueError) as error:
+        if x.ndim > 1:
+            raise
+        raise type(error)(f"{error}; X has shape {x.shape}: if that is one sample, pass X[None]") from None
 
 
 def labels(model: Any, outputs: Array) -> Array:
     """Class labels from raw outputs after a classification loss; the outputs themselves otherwise."""
     if model.loss is None or model.classes is None:
         return outputs
-    kind = losses.get(model.loss).kind
-    if kind == "classes":
-        numbers = np.argmax(outputs, axis=1)
-    else:
-        numbers = ((outputs[:, 0] if outputs.shape[1:] == (1,) else outputs) > 0).astype(np.int64)
-    found: Array = np.asarray(model.classes)[numbers]
+    loss = losses.get(model.loss)
+    if loss.kind == "binary" and outputs.shape[1:] == (1,):
+        outputs = outputs[:, 0]
+    found: Array = np.asarray(model.classes)[loss.decide(outputs)]
     return found
 
 
@@ -104,16 +108,21 @@ def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
             "predict_proba: the model was not trained with a classification loss; use predict, or fit it with "
             'loss="cross_entropy"'
         )
+    if losses.get(model.loss).link is None:
+        raise ValueError(
+            f"predict_proba: the outputs of a model trained with {model.loss} are scores, which say nothing about "
+            'probabilities: use predict, or train it with loss="bce_with_logits"'
+        )
     return probabilities(model, outputs_of(model, X, batch_size, "predict_proba"))
 
 
 def probabilities(model: Any, outputs: Array) -> Array:
     """Probability of each class, along axis 1; of several yes-or-no answers the probabilities of yes."""
-    if losses.get(model.loss).kind == "classes":
-        return np.asarray(F.softmax(outputs, axis=1))
-    if outputs.ndim > 1 and outputs.shape[1:] != (1,):
-        return np.asarray(F.sigmoid(outputs))
-    second = F.sigmoid(outputs.reshape(len(outputs), 1))
+    loss = losses.get(model.loss)
+    assert loss.link is not None
+    if loss.kind == "classes" or (outputs.ndim > 1 and outputs.shape[1:] != (1,)):
+        return np.asarray(loss.link(outputs))
+    second = loss.link(outputs.reshape(len(outputs), 1))
     return np.concatenate([1 - second, second], axis=1)
 
 
@@ -130,7 +139,9 @@ def evaluate(
     labelled = targets("evaluate", y, len(x))
     known = losses.get(chosen)
     wanted = check_metrics(metrics, known, "evaluate")
-    return judge(model, known, outputs_of(model, x, batch_size, "evaluate"), labelled, wanted)
+    outputs = outputs_of(model, x, batch_size, "evaluate")
+    losses.check_outputs(known, outputs, "evaluate")
+    return judge(model, known, outputs, labelled, wanted)
 
 
 def judge(
@@ -150,8 +161,8 @@ def judge(
         if loss.kind == "values":
             numbers[name] = float(function(encoded, outputs))
         else:
-            predicted = np.argmax(outputs, axis=1) if loss.kind == "classes" else (outputs > 0).astype(np.int64)
-            numbers[name] = float(function(encoded.reshape(predicted.shape), predicted))
+            predicted = loss.decide(outputs)
+            numbers[name] = float(function(np.maximum(encoded, 0).reshape(predicted.shape), predicted))
     return numbers
 
 

@@ -27,6 +27,15 @@ def samples(caller: str, name: str, X: Any) -> Array:
     return np.require(x, requirements=["C", "A"])
 
 
+def not_one_sample(caller: str, x: Array, input_shape: tuple[int, ...] | None) -> None:
+    """Refuse a single sample without the axis of samples, which would be taken for as many samples as it is long."""
+    if input_shape is not None and x.shape == input_shape != x.shape[1:]:
+        raise ValueError(
+            f"{caller}: X has shape {x.shape}, that of one sample; expected (N, {', '.join(map(str, input_shape))}): "
+            "pass X[None]"
+        )
+
+
 def targets(caller: str, y: Any, count: int) -> Array:
     """y as an array of ``count`` labels or values."""
     array = np.asarray(y)
@@ -77,7 +86,8 @@ def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] 
 
 
 def _numbers(y: Array) -> Any:
-    return y.reshape(len(y)).astype(np.int64)
+    """Class numbers of encoded labels: 0/1 where these are -1/1."""
+    return np.maximum(y.reshape(len(y)), 0).astype(np.int64)
 
 
 def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array:

@@ -1,8 +1,8 @@
 """Losses as training sees them: by name or function, and what they say about the targets and the model's outputs.
 
-A loss has a *kind*: ``classes`` (scores for each class along axis 1, integer targets), ``binary`` (one score, positive
-for the second class) or ``values`` (the outputs are the prediction). The kind decides how labels are encoded, what
-``predict`` returns and which link ``predict_proba`` applies.
+A loss has a *kind*: ``classes`` (scores for each class along axis 1, integer targets), ``binary`` (one score, above a
+threshold for the second class) or ``values`` (the outputs are the prediction). The kind decides how labels are encoded
+and what ``predict`` returns; the loss's *link* turns outputs into probabilities for ``predict_proba``.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,24 @@ from .. import functional as F
 from ..ops import Array
 
 
+def _itself(outputs: Any) -> Any:
+    return outputs
+
+
 @dataclass(frozen=True)
 class Loss:
-    """A loss function with its name and kind; ``name`` None for a function of the user's own."""
+    """A loss function with its name and kind; ``name`` None for a function of the user's own.
+
+    ``link``: from outputs to probabilities, None where there is no way. ``threshold``: the output from which on the
+    answer is yes. ``no``: what the target no is to a binary loss; yes is 1.
+    """
 
     name: str | None
     function: Callable[..., Any]
     kind: str
+    link: Callable[[Any], Any] | None = None
+    threshold: float = 0.0
+    no: int = 0
 
     def __call__(self, outputs: Any, target: Any) -> Any:
         return self.function(outputs, target)
@@ -31,16 +42,36 @@ class Loss:
         losses = self.function(outputs, target, reduction="none")
         return F.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
 
+    def decide(self, outputs: Array) -> Array:
+        """The class numbers that the outputs of a classification stand for."""
+        found = np.argmax(outputs, axis=1) if self.kind == "classes" else outputs > self.threshold
+        return np.asarray(found, np.int64)
+
 
 _NAMED = {
-    "cross_entropy": Loss("cross_entropy", F.cross_entropy, "classes"),
-    "binary_cross_entropy_with_logits": Loss(
-        "binary_cross_entropy_with_logits", F.binary_cross_entropy_with_logits, "binary"
-    ),
-    "mse_loss": Loss("mse_loss", F.mse_loss, "values"),
+    loss.name: loss
+    for loss in (
+        Loss("cross_entropy", F.cross_entropy, "classes", lambda outputs: F.softmax(outputs, axis=1)),
+        Loss("nll_loss", F.nll_loss, "classes", F.exp),
+        Loss("binary_cross_entropy_with_logits", F.binary_cross_entropy_with_logits, "binary", F.sigmoid),
+        Loss("binary_cross_entropy", F.binary_cross_entropy, "binary", _itself, threshold=0.5),
+        Loss("hinge_loss", F.hinge_loss, "binary", no=-1),
+        Loss("mse_loss", F.mse_loss, "values"),
+        Loss("mae_loss", F.mae_loss, "values"),
+        Loss("huber_loss", F.huber_loss, "values"),
+    )
 }
-_SHORT = {"mse": "mse_loss", "bce_with_logits": "binary_cross_entropy_with_logits"}
+_SHORT = {
+    "mse": "mse_loss",
+    "mae": "mae_loss",
+    "huber": "huber_loss",
+    "hinge": "hinge_loss",
+    "nll": "nll_loss",
+    "bce": "binary_cross_entropy",
+    "bce_with_logits": "binary_cross_entropy_with_logits",
+}
 NAMES = (*_NAMED, *_SHORT)
+OF_PROBABILITIES = ("binary_cross_entropy", "nll_loss")
 
 
 def get(loss: str | Callable[..., Any]) -> Loss:
@@ -61,9 +92,38 @@ def get(loss: str | Callable[..., Any]) -> Loss:
 def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:
     """The loss that fits these targets and outputs: floats are values, anything else names classes."""
     if y.dtype.kind == "f":
+        if _is_one_hot(y) and output_shape[1:] == y.shape[1:]:
+            raise ValueError(
+                f"fit: y {y.shape} is one-hot (one 1 in each row, else 0), and no loss was given: pass the class "
+                'numbers, y.argmax(1), to train with cross_entropy, or loss="mse" if these are values'
+            )
         return _NAMED["mse_loss"]
     binary = len(output_shape) == 1 or (len(output_shape) == 2 and output_shape[1] == 1)
     return _NAMED["binary_cross_entropy_with_logits" if binary else "cross_entropy"]
+
+
+def _is_one_hot(y: Array) -> bool:
+    """Whether rows (N, C), C at least 2, each hold a single 1 among zeros."""
+    if y.ndim != 2 or y.shape[1] < 2:
+        return False
+    return bool((((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)).all())
+
+
+def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:
+    """Refuse outputs that a loss of probabilities, or of their logarithms, would silently take for them."""
+    if loss.name == "binary_cross_entropy" and ((outputs < 0) | (outputs > 1)).any():
+        raise ValueError(
+            f"{caller}: binary_cross_entropy takes probabilities, but the model's outputs reach from "
+            f'{outputs.min():.3g} to {outputs.max():.3g}: let it end with nn.Sigmoid(), or use loss="bce_with_logits"'
+        )
+    if loss.name == "nll_loss":
+        total = np.exp(outputs.astype(np.float64)).sum(axis=1)
+        if (np.abs(total - 1) > 0.01).any():
+            raise ValueError(
+                f"{caller}: nll_loss takes logarithms of probabilities, but those of the model's outputs add up to "
+                f"{total.flat[np.argmax(np.abs(total - 1))]:.3g}: let it end with nn.LogSoftmax(1), or use "
+                'loss="cross_entropy"'
+            )
 
 
 def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[Any] | None:
@@ -94,14 +154,19 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[An
 
 
 def encode(y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[int, ...], dtype: Any) -> Array:
-    """Targets as the loss takes them: class numbers, 0/1, or values in the outputs' shape."""
+    """Targets as the loss takes them: class numbers, 0/1 or -1/1, or values in the outputs' shape."""
     if loss.kind != "values":
         y = _class_numbers(y, classes or [])
+    if loss.kind == "binary":
+        y = np.where(y > 0, 1, loss.no)
     if loss.kind == "classes":
         expected = (len(y), *output_shape[2:])
         y = y.reshape(expected) if y.shape == (*expected, 1) else y
         if y.shape != expected:
-            raise ValueError(f"fit: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...)")
+            remedy = ": pass y.argmax(1)" if _is_one_hot(y) else ""
+            raise ValueError(
+                f"fit: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...){remedy}"
+            )
         return np.ascontiguousarray(y, np.int64)
     if y.dtype.kind not in "biuf":
         raise TypeError(

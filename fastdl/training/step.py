@@ -98,6 +98,7 @@ def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int
             updates += _update(memory, optimizer, inputs, flat_grad)
         updates.append((inputs["total"], batches.accumulate(inputs["total"], value, weight=float(batch))))
         if "correct" in inputs:
+            outputs = F.subtract(outputs, loss.threshold) if loss.threshold else outputs
             updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, y)))
         updates.append((inputs["position"], batches.advance(inputs["position"], by=batch)))
         updates.append((inputs["step"], batches.advance(inputs["step"], by=1)))
