@@ -152,6 +152,11 @@ def lstm_backward(
     In the forward pass this was: c = f c' + i g with c' of the step before, so now: df = dc c', di = dc g, dg = dc i,
     and the step before gets dc f. A sigmoid s(a) gives da = ds s (1 - s), a tanh da = dg (1 - g^2). With da of all
     gates, the step before gets dh' = U' da; the weights' gradients are sums over the steps as in rnn.
+
+    >>> zeros = [[0], [0], [0], [0]]
+    >>> _, _, _, dweight_ih, *_ = lstm_backward((None, None, [[1]]), [[[1]]], None, [[2]], zeros, zeros)
+    >>> dweight_ih.tolist()
+    [[0.0], [0.5], [0.5], [0.0]]
     """
     layer = layer_of("lstm_backward", 4, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, reverse)
     outputs, cells, gates = _lstm_steps(layer)
@@ -237,6 +242,11 @@ def gru_backward(
     In the forward pass this was: n = tanh(a_n + r u_n), so now: da_n = dn (1 - n^2), dr = da_n u_n, du_n = da_n r.
     r and z are sigmoids s of a + u: da = du = ds s (1 - s). Then W and b_ih see (da_r, da_z, da_n), U and b_hh see
     (da_r, da_z, du_n), and the step before gets U' of the latter as well.
+
+    >>> zeros = [[0], [0], [0]]
+    >>> _, dh0, dweight_ih, *_ = gru_backward((None, [[1]]), [[[1]]], [[2]], zeros, zeros)
+    >>> dh0.tolist(), dweight_ih.tolist()
+    ([[0.5]], [[0.0], [0.5], [0.5]])
     """
     layer = layer_of("gru_backward", 3, x, h0, None, weight_ih, weight_hh, bias_ih, bias_hh, reverse)
     outputs, gates, products = _gru_steps(layer)
