@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from fastdl import reference
 
+from .loss_cases import LOSSES
+
 Array = NDArray[Any]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 OPTIMIZERS = ["sgd_update", "adam_update"]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
-REGRESSION = ["mae_loss", "huber_loss"]
 WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
 
 
@@ -107,23 +108,7 @@ CASES = [
         case("binary_cross_entropy_with_logits", normal(3, 2), positive(3, 2) / 2.5, reduction=r)
         for r in ("mean", "sum", "none")
     ),
-    case(
-        "binary_cross_entropy_with_logits",
-        normal(3, 2),
-        positive(3, 2) / 2.5,
-        weight=[[1], [0], [2]],
-        pos_weight=[3, 1],
-    ),
-    case("binary_cross_entropy", positive(3, 2) / 2.5, positive(3, 2) / 2.5, weight=[2, 3]),
-    case("binary_cross_entropy", positive(3, 2) / 2.5, positive(3, 2) / 2.5, reduction="none"),
-    case("cross_entropy", normal(4, 3), integers(3, 4), weight=[1, 2, 0.5], label_smoothing=0.2, ignore_index=1),
-    case("cross_entropy", normal(2, 3, 2), integers(3, 2, 2), weight=[1, 2, 0.5], label_smoothing=0.2, reduction="sum"),
-    case("nll_loss", normal(4, 3), integers(3, 4), weight=[1, 2, 0.5], ignore_index=1),
-    case("nll_loss", normal(2, 3, 2), integers(3, 2, 2), reduction="none"),
-    *(case(name, normal(3, 2), normal(3, 2), reduction=r) for name in REGRESSION for r in ("mean", "sum", "none")),
-    case("huber_loss", normal(3, 2), normal(3, 2), delta=0.3),
-    case("hinge_loss", normal(3, 2), random.choice([-1.0, 1.0], (3, 2))),
-    case("hinge_loss", normal(3, 2), random.choice([-1.0, 1.0], (3, 2)), reduction="none"),
+    *(case(op, *arrays, **options) for op, arrays, options in LOSSES),
     case("add", normal(3, 1), normal(4)),
     case("subtract", normal(2, 3), normal(2, 1)),
     case("multiply", normal(2, 3), normal()),
