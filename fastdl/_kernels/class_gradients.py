@@ -12,7 +12,7 @@ from .compiler import inline
 
 
 @inline
-def _divisor(args):  # type: ignore[no-untyped-def]
+def divisor_of(args):  # type: ignore[no-untyped-def]
     """What the gradient of the loss is divided by."""
     return pointer(args, 1)[0] if integer(args, 4) == MEAN else number(args, 1)
 
@@ -24,7 +24,7 @@ def _scales(args, scales, weights, rests, t, count, start, weighted):  # type: i
     ``scales``: the true logit; ``rests``: the probabilities; ``weights``: all logits, times the weight of the class.
     """
     g, step = shift(pointer(args, 2), start * integer(args, 3)), integer(args, 3)
-    divisor = _divisor(args)
+    divisor = divisor_of(args)
     for j in range(count):
         scales[j] = g[j * step] / divisor
     if weighted:
@@ -114,46 +114,20 @@ def _planes(weighted):  # type: ignore[no-untyped-def]
                 for j in range(count):
                     y[t[j] * pixels + j] -= scales[j]
                 continue
+            for c in range(classes):  # in vectors and without branches, as in the loss
+                to = shift(y, c * pixels)
+                for j in range(count):
+                    e[j] = to[j] - (scales[j] if t[j] == c else number(args, 0))
+                for j in range(count):
+                    to[j] = number(args, 0) if t[j] == ignored else e[j]
+            known = 0
             for j in range(count):
-                if t[j] == ignored:
-                    for c in range(classes):
-                        y[c * pixels + j] = 0
-                elif 0 <= t[j] < classes:
-                    y[t[j] * pixels + j] -= scales[j]
-                else:
-                    integers(args, 9)[0] = integer(args, 10)
+                known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
+            if known < count:
+                integers(args, 9)[0] = integer(args, 10)
 
     return kernel
 
 
 cross_entropy, cross_entropy_weighted = _rows(False), _rows(True)
 cross_entropy_planes, cross_entropy_weighted_planes = _planes(False), _planes(True)
-
-
-def nll(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dz = -w [c = t] g / divisor. Slots: 0..10 as above (no 5), 11..15 those of ``class_losses.nll``."""
-    inner, classes, chunks, ignored = integer(args, 11), integer(args, 12), integer(args, 13), integer(args, 8)
-    step, class_step, w, weighted = integer(args, 14), integer(args, 15), pointer(args, 7), integer(args, 7) != 0
-    divisor, g_step = _divisor(args), integer(args, 3)
-    for cell in range(lo, hi):
-        image, first = cell // chunks, cell % chunks * 512
-        count, start = min(512, inner - first), image * inner + first
-        y, t = shift(pointer(args, 0), image * classes * inner + first * step), shift(integers(args, 6), start)
-        g = shift(pointer(args, 2), start * g_step)
-        if class_step == 1:
-            for i in range(count * classes):
-                y[i] = 0
-        else:
-            for c in range(classes):
-                plane = shift(y, c * class_step)
-                for j in range(count):
-                    plane[j] = 0
-        for j in range(count):
-            k = t[j]
-            if k == ignored:
-                continue
-            if 0 <= k < classes:
-                share = w[k] if weighted else number(args, 1)
-                y[j * step + k * class_step] = -share * g[j * g_step] / divisor
-            else:
-                integers(args, 9)[0] = integer(args, 10)

@@ -49,20 +49,23 @@ def total(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 def weight(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = sum of the weights of the targets that count. Slots 0..10 of the forward kernels, 11 targets, 12 classes."""
-    n, classes, ignored, weighted = integer(args, 11), integer(args, 12), integer(args, 8), integer(args, 7) != 0
-    t, w = integers(args, 6), pointer(args, 7)
+    n, classes, ignored, w = integer(args, 11), integer(args, 12), integer(args, 8), pointer(args, 7)
     for cell in range(lo, hi):
-        s = 0.0
-        for i in range(cell * 4096, min(n, (cell + 1) * 4096)):
-            k = t[i]
-            if k == ignored:
-                continue
-            if k < 0 or k >= classes:
-                integers(args, 9)[0] = integer(args, 10)
-            elif weighted:
-                s += w[k]
-            else:
-                s += 1.0
+        s, counted, known = 0.0, 0, 0
+        first = cell * 4096
+        t, count = shift(integers(args, 6), first), min(4096, n - first)
+        for j in range(count):
+            known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
+        for j in range(count):
+            counted += 0 if t[j] == ignored else 1
+        if known < count:
+            integers(args, 9)[0] = integer(args, 10)
+        elif integer(args, 7) == 0:
+            s += counted
+        else:
+            for j in range(count):
+                if t[j] != ignored:
+                    s += w[t[j]]
         _finish(args, cell, s, 0.0)
 
 
@@ -76,24 +79,45 @@ def all_count(args, t, count, classes, ignored):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _gather(args, tops, sums, z, t, count, step, class_step, many):  # type: ignore[no-untyped-def]
-    """From the largest logit of each target to its distance from the true one, 0 for ignored targets, whose sum of
-    exponentials becomes 1. Returns how many targets count. Target j has its logits from z[j step] on. ``many``: a loop
-    that finds nothing to be careful about is worth its time."""
+def _gather(args, tops, sums, z, t, count):  # type: ignore[no-untyped-def]
+    """From the largest logit of each row to its distance from the true one, 0 for ignored targets, whose sum of
+    exponentials becomes 1. Returns how many targets count."""
     classes, ignored, counted = integer(args, 12), integer(args, 8), count
-    if many and all_count(args, t, count, classes, ignored):
-        for j in range(count):
-            tops[j] -= z[j * step + t[j] * class_step]
-        return counted
     for j in range(count):
         k = t[j]
         if k == ignored:
             tops[j], sums[j] = 0, 1
             counted -= 1
         elif 0 <= k < classes:
-            tops[j] -= z[j * step + k * class_step]
+            tops[j] -= z[j * classes + k]
         else:
             integers(args, 9)[0] = integer(args, 10)
+    return counted
+
+
+@inline
+def _gather_planes(args, tops, sums, z, t, count, pixels):  # type: ignore[no-untyped-def]
+    """As ``_gather``, of pixels. Where some are ignored it goes class by class, in vectors and without branches, which
+    would be guessed wrong at the borders of an ignored region (measured: twice the time of the whole loss)."""
+    classes, ignored, counted, known = integer(args, 12), integer(args, 8), 0, 0
+    if all_count(args, t, count, classes, ignored):
+        for j in range(count):
+            tops[j] -= z[t[j] * pixels + j]
+        return count
+    for c in range(classes):
+        plane = shift(z, c * pixels)
+        for j in range(count):
+            tops[j] = tops[j] - plane[j] if t[j] == c else tops[j]
+    for j in range(count):
+        tops[j] = number(args, 0) if t[j] == ignored else tops[j]
+    for j in range(count):
+        sums[j] = number(args, 1) if t[j] == ignored else sums[j]
+    for j in range(count):
+        counted += 0 if t[j] == ignored else 1
+    for j in range(count):
+        known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
+    if known < count:
+        integers(args, 9)[0] = integer(args, 10)
     return counted
 
 
@@ -129,7 +153,7 @@ def _conclude(args, cell, tops, sums, count, start, w):  # type: ignore[no-untyp
         tops[r], sums[r] = 0, 1
     for r in range(up):
         tops[r] += vm.log(sums[r])
-    _store(args, cell, tops, count, start, w)
+    store(args, cell, tops, count, start, w)
 
 
 @inline
@@ -144,11 +168,11 @@ def _conclude_weighted(args, cell, tops, sums, weights, rests, count, start, w, 
     for r in range(up):
         log = vm.log(sums[r])
         tops[r] = kept * weights[r] * (tops[r] + log) + (rest * log + rests[r])
-    _store(args, cell, tops, count, start, w)
+    store(args, cell, tops, count, start, w)
 
 
 @inline
-def _store(args, cell, losses, count, start, w):  # type: ignore[no-untyped-def]
+def store(args, cell, losses, count, start, w):  # type: ignore[no-untyped-def]
     if integer(args, 4) == NONE:
         y = shift(pointer(args, 0), start)
         for r in range(count):
@@ -242,11 +266,11 @@ def _rows(weighted):  # type: ignore[no-untyped-def]
                             s += w[c] * (tops[r] - row[c])
                     rests[r] = a * s
                 s = weigh(args, weights, rests, t, count)
-                _gather(args, tops, sums, z, t, count, classes, 1, False)
+                _gather(args, tops, sums, z, t, count)
                 kept, rest = number(args, 1) - real(args, 14), of_all_classes(args, a)
                 _conclude_weighted(args, cell, tops, sums, weights, rests, count, first, s, kept, rest)
             else:
-                counted = _gather(args, tops, sums, z, t, count, classes, 1, False)
+                counted = _gather(args, tops, sums, z, t, count)
                 _conclude(args, cell, tops, sums, count, first, counted)
 
     return kernel
@@ -279,11 +303,11 @@ def _planes(weighted):  # type: ignore[no-untyped-def]
                         for j in range(count):
                             rests[j] += share * (tops[j] - plane[j])
                 s = weigh(args, weights, rests, t, count)
-                _gather(args, tops, sums, z, t, count, 1, pixels, True)
+                _gather_planes(args, tops, sums, z, t, count, pixels)
                 kept, rest = number(args, 1) - real(args, 14), of_all_classes(args, a)
                 _conclude_weighted(args, cell, tops, sums, weights, rests, count, start, s, kept, rest)
             else:
-                counted = _gather(args, tops, sums, z, t, count, 1, pixels, True)
+                counted = _gather_planes(args, tops, sums, z, t, count, pixels)
                 _conclude(args, cell, tops, sums, count, start, counted)
 
     return kernel
@@ -291,30 +315,3 @@ def _planes(weighted):  # type: ignore[no-untyped-def]
 
 cross_entropy, cross_entropy_weighted = _rows(False), _rows(True)
 cross_entropy_planes, cross_entropy_weighted_planes = _planes(False), _planes(True)
-
-
-def nll(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """-w z[t] for log-probabilities z. Rows are one image: a cell is up to 512 targets of it.
-
-    Slots: 0..10 as above, 11 targets of an image, 12 classes, 13 cells of an image, 14 step from target to target,
-    15 step from class to class.
-    """
-    inner, classes, chunks, ignored = integer(args, 11), integer(args, 12), integer(args, 13), integer(args, 8)
-    step, class_step, w, weighted = integer(args, 14), integer(args, 15), pointer(args, 7), integer(args, 7) != 0
-    losses = stack(args, 512)
-    for cell in range(lo, hi):
-        image, first = cell // chunks, cell % chunks * 512
-        count, start = min(512, inner - first), image * inner + first
-        z, t = shift(pointer(args, 5), image * classes * inner + first * step), shift(integers(args, 6), start)
-        sum_of_weights = number(args, 0)
-        for j in range(count):
-            k, losses[j] = t[j], 0
-            if k == ignored:
-                continue
-            if 0 <= k < classes:
-                share = w[k] if weighted else number(args, 1)
-                losses[j] = -share * z[j * step + k * class_step]
-                sum_of_weights += share
-            else:
-                integers(args, 9)[0] = integer(args, 10)
-        _store(args, cell, losses, count, start, sum_of_weights)

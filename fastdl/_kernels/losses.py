@@ -231,7 +231,7 @@ def _bce_slope(args, p, t, d):  # type: ignore[no-untyped-def]
 
 
 def _logits(args, z, t, d):  # type: ignore[no-untyped-def]
-    return ((z if z > 0 else number(args, 0)) - z * t) + vm.log1p(vm.exp(-abs(z)))
+    return z * (number(args, 1) - t if z > 0 else -t) + vm.log1p(vm.exp(-abs(z)))
 
 
 def _logits_slope(args, z, t, d):  # type: ignore[no-untyped-def]

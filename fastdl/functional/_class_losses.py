@@ -53,7 +53,7 @@ def _targets(
 
 
 def _launch_sum(
-    lowering: Lowering, kernel: str, outputs: Any, reduction: str, rest: list[Any], count: int, work: float
+    lowering: Lowering, kernel: Kernel, outputs: Any, reduction: str, rest: list[Any], count: int, work: float
 ) -> None:
     """A forward kernel, and where it sums over several cells a second one for their partial sums."""
     y, *weight = outputs
@@ -61,7 +61,7 @@ def _launch_sum(
     count = max(1, count) if reduction != "none" else count
     partial = lowering.scratch((2 * count,), FLOAT64) if count > 1 and reduction != "none" else None
     head: list[Any] = [y, weight[0] if weight else None, partial, count, _MODES[reduction]]
-    lowering.launch(Kernel("class_losses", kernel), dtype, [*head, *rest], cells=count, work=work)
+    lowering.launch(kernel, dtype, [*head, *rest], cells=count, work=work)
     if partial is not None:
         lowering.launch(Kernel("class_losses", "total"), dtype, head, cells=1, work=2 * count)
 
@@ -70,7 +70,8 @@ def _divisor(lowering: Lowering, total: Operand | None, dtype: Any, rest: list[A
     """The total weight, computed here for a gradient that comes without what its forward pass kept."""
     if total is None:
         total = lowering.scratch((), dtype)
-        _launch_sum(lowering, "weight", [total], "sum", [*rest, t.size, classes], -(-t.size // 4096), t.size)
+        kernel, count = Kernel("class_losses", "weight"), -(-t.size // 4096)
+        _launch_sum(lowering, kernel, [total], "sum", [*rest, t.size, classes], count, 0.5 * t.size)
     return total
 
 
@@ -86,7 +87,7 @@ def _lower_cross_entropy(
     z, t, w = inputs
     kernel, sizes, count = _layout(z, t, "cross_entropy" if w is None else "cross_entropy_weighted")
     rest = [*_targets(lowering, "cross_entropy", z, t, w, z.shape[1], ignored), *sizes, smoothing]
-    _launch_sum(lowering, kernel, outputs, reduction, rest, count, 0.7 * z.size)
+    _launch_sum(lowering, Kernel("class_losses", kernel), outputs, reduction, rest, count, 0.7 * z.size)
 
 
 def _cross_entropy_vjp(
@@ -164,7 +165,7 @@ def _lower_nll(
     z, t, w = inputs
     sizes, count = _nll_layout(z, t)
     rest = [*_targets(lowering, "nll_loss", z, t, w, z.shape[1], ignored), *sizes]
-    _launch_sum(lowering, "nll", outputs, reduction, rest, count, 1.5 * t.size)
+    _launch_sum(lowering, Kernel("nll", "nll"), outputs, reduction, rest, count, 1.5 * t.size)
 
 
 def _nll_vjp(
@@ -190,7 +191,7 @@ def _lower_nll_grad(
     head: list[Any] = [dz, total, grad, int(reduction == "none"), _MODES[reduction]]
     rest = [*rest, *sizes]
     work = 1.5 * t.size + 0.1 * dz.size
-    lowering.launch(Kernel("class_gradients", "nll"), dz.dtype, [*head, *rest], cells=count, work=work)
+    lowering.launch(Kernel("nll", "nll_grad"), dz.dtype, [*head, *rest], cells=count, work=work)
 
 
 def _nll_grad_vjp(

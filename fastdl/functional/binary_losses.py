@@ -63,6 +63,7 @@ def hinge_loss(scores: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     Source: Cortes and Vapnik, Support-vector networks (1995).
 
+    >>> import numpy as np
     >>> hinge_loss(np.float64([0.5, 2, -1]), np.float64([1, 1, 1]), reduction="none")
     array([0.5, 0. , 2. ])
     """
@@ -120,8 +121,9 @@ def binary_cross_entropy(probability: Any, target: Any, *, weight: Any = None, r
     Raises ValueError if the shapes do not fit. A probability outside 0..1 gives NaN: logits belong into
     binary_cross_entropy_with_logits, which is also more accurate.
 
-    >>> binary_cross_entropy(np.float64([0.5, 1, 0]), np.float64([1, 1, 1]), reduction="none").round(4)
-    array([  0.6931,   0.    , 100.    ])
+    >>> import numpy as np
+    >>> binary_cross_entropy(np.float64([0.5, 1, 0]), np.float64([1, 0, 1]), reduction="none").round(4)
+    array([  0.6931, 100.    , 100.    ])
     """
     name = "binary_cross_entropy"
     p, t = checked(name, "probability", probability, target, reduction)
@@ -186,6 +188,7 @@ def binary_cross_entropy_with_logits(
 
     Raises ValueError if the shapes differ: (N, 1) against (N,) would otherwise compare each with each.
 
+    >>> import numpy as np
     >>> binary_cross_entropy_with_logits(np.float64([0, 1000]), np.float64([1, 1]), reduction="none").round(4)
     array([0.6931, 0.    ])
     """

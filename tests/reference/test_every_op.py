@@ -21,6 +21,138 @@ OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
 NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
 SEVERAL_RESULTS = ["gru", "lstm", "rnn"]  # their gradients are a tuple, and so is `at`
 WITH_AT_IN_BACKWARD = ["attention", "conv2d", "dense", "matmul"]
+from .loss_cases import LOSSES
+
+Array = NDArray[Any]
+COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
+OPTIMIZERS = ["sgd_update", "adam_update"]
+NOT_DIFFERENTIABLE = [*COMPARISONS, *OPTIMIZERS, "argmax"]
+WITH_AT_IN_BACKWARD = ["conv2d", "dense", "matmul"]
+
+
+class Case(NamedTuple):
+    op: str
+    arrays: tuple[Array | None, ...]  # the leading array arguments; None: an absent one
+    rest: tuple[Any, ...]  # the other positional arguments
+    options: dict[str, Any]
+
+    def arguments(self, arrays: Sequence[Array | None]) -> tuple[Any, ...]:
+        return (list(arrays), *self.rest) if self.op == "concatenate" else (*arrays, *self.rest)
+
+    def forward(self, arrays: Sequence[Array | None], **more: Any) -> Any:
+        return getattr(reference, self.op)(*self.arguments(arrays), **self.options, **more)
+
+    def backward(self, grad: Array, **more: Any) -> Any:
+        function = getattr(reference, f"{self.op}_backward")
+        return function(grad, *self.arguments(self.arrays), **self.options, **more)
+
+
+random = np.random.default_rng(20240607)
+
+
+def normal(*shape: int) -> Array:
+    return random.standard_normal(shape)
+
+
+def positive(*shape: int) -> Array:
+    return random.uniform(0.5, 2.0, shape)
+
+
+def integers(below: int, *shape: int) -> Array:
+    return random.integers(below, size=shape)
+
+
+def case(op: str, *arguments: Any, rest: tuple[Any, ...] = (), **options: Any) -> Case:
+    for array in arguments:
+        if array is not None:
+            array.setflags(write=False)  # an op that writes to its input fails
+    return Case(op, arguments, rest, options)
+
+
+CASES = [
+    case("dense", normal(3, 4), normal(5, 4), normal(5)),
+    case("dense", normal(4), normal(2, 4), None),
+    case("dense", normal(2, 3, 4), normal(2, 4), normal(2), activation="identity"),
+    case("dense", normal(3, 4), normal(5, 4), normal(5), activation="relu"),
+    case("dense", normal(3, 4), normal(5, 4), normal(5), activation="tanh"),
+    case("dense", normal(3, 4), normal(5, 4), None, activation="sigmoid"),
+    case("matmul", normal(3), normal(3)),
+    case("matmul", normal(3), normal(3, 4)),
+    case("matmul", normal(2, 3), normal(3)),
+    case("matmul", normal(2, 3), normal(3, 4)),
+    case("matmul", normal(3), normal(2, 3, 4)),
+    case("matmul", normal(2, 5, 3), normal(3)),
+    case("matmul", normal(2, 1, 2, 3), normal(4, 3, 2)),
+    case("matmul", normal(2, 3), normal(2, 2, 3, 1)),
+    case("matmul", normal(1, 2, 3), normal(1, 3, 2)),
+    case("conv2d", normal(2, 3, 5, 4), normal(2, 3, 3, 2), normal(2)),
+    case("conv2d", normal(1, 2, 5, 6), normal(3, 2, 3, 3), None, stride=(2, 3), padding=1),
+    case("conv2d", normal(1, 2, 6, 5), normal(2, 2, 3, 2), None, stride=2, padding=(2, 1), dilation=(2, 1)),
+    case("conv2d", normal(1, 1, 4, 5), normal(2, 1, 3, 2), None, padding=((2, 0), (1, 3)), dilation=(1, 3)),
+    case("conv2d", normal(1, 4, 4, 4), normal(6, 2, 3, 3), normal(6), padding="same", groups=2),
+    case("conv2d", normal(2, 3, 4, 3), normal(3, 1, 2, 2), None, groups=3, padding="same"),
+    case("conv2d", normal(1, 1, 5, 6), normal(1, 1, 2, 3), None, padding="same", stride=(2, 4)),
+    case("conv2d", normal(1, 1, 5, 6), normal(1, 1, 1, 1), None, padding="valid", stride=3),
+    case("conv2d", normal(2, 4, 5, 2), normal(4, 1, 2, 3), normal(4), groups=2, padding=1, layout="NHWC"),
+    case("max_pool2d", normal(2, 2, 4, 6), rest=(2,)),
+    case("max_pool2d", normal(1, 2, 5, 6), rest=((3, 2),), stride=(1, 2), padding=(1, 0)),
+    case("max_pool2d", normal(1, 5, 4, 3), rest=(3,), stride=2, padding=1, layout="NHWC"),
+    case("avg_pool2d", normal(2, 2, 4, 6), rest=(2,)),
+    case("avg_pool2d", normal(1, 2, 5, 6), rest=((3, 2),), stride=(1, 2), padding=1),
+    case("avg_pool2d", normal(1, 5, 4, 3), rest=(3,), padding=1, count_include_pad=False, layout="NHWC"),
+    case("relu", normal(3, 4)),
+    case("tanh", normal(3, 4)),
+    case("sigmoid", normal(3, 4)),
+    case("softmax", normal(3, 4)),
+    case("softmax", normal(2, 3, 2), rest=(1,)),
+    case("log_softmax", normal(3, 4)),
+    case("log_softmax", normal(2, 3, 2), rest=(0,)),
+    case("dropout", normal(4, 5), rest=(0.3,), seed=1, step=2, node=3),
+    case("dropout", normal(3), rest=(0.0,), seed=1, step=2),
+    *(case("mse_loss", normal(3, 2), normal(3, 2), reduction=r) for r in ("mean", "sum", "none")),
+    *(case("cross_entropy", normal(4, 3), integers(3, 4), reduction=r) for r in ("mean", "sum", "none")),
+    case("cross_entropy", normal(2, 3, 2, 2), integers(3, 2, 2, 2)),
+    case("cross_entropy", normal(2, 3, 2), integers(3, 2, 2), reduction="none"),
+    *(
+        case("binary_cross_entropy_with_logits", normal(3, 2), positive(3, 2) / 2.5, reduction=r)
+        for r in ("mean", "sum", "none")
+    ),
+    *(case(op, *arrays, **options) for op, arrays, options in LOSSES),
+    case("add", normal(3, 1), normal(4)),
+    case("subtract", normal(2, 3), normal(2, 1)),
+    case("multiply", normal(2, 3), normal()),
+    case("divide", normal(3), positive(2, 3)),
+    case("divide", normal(2, 1, 3), positive(4, 1)),
+    case("power", positive(2, 3), normal(3)),
+    case("maximum", normal(2, 3), normal(3)),
+    case("minimum", normal(3), normal(2, 3)),
+    case("negative", normal(3)),
+    case("exp", normal(2, 3)),
+    case("log", positive(2, 3)),
+    case("astype", normal(2, 3), rest=(np.float64,)),
+    case("sqrt", positive(2, 3)),
+    case("abs", normal(2, 3)),
+    case("where", normal(2, 3) > 0, normal(2, 3), normal(3)),
+    case("where", np.array([[True], [False]]), normal(3), normal()),
+    *(
+        case(op, normal(2, 3, 4), rest=rest)
+        for op in ("sum", "mean", "max", "min")
+        for rest in ((), (1,), ((0, -1), True), (None, True), ((),))
+    ),
+    case("reshape", normal(2, 6), rest=((3, -1),)),
+    case("reshape", normal(2, 2), rest=(4,)),
+    case("transpose", normal(2, 3, 4)),
+    case("transpose", normal(2, 3, 4), rest=((1, -1, 0),)),
+    case("concatenate", normal(2, 3), normal(1, 3), normal(3, 3)),
+    case("concatenate", normal(2, 3, 1), normal(2, 1, 1), normal(2, 2, 1), rest=(-2,)),
+    case("slice", normal(4, 5), rest=(np.s_[1:, ::-2],)),
+    case("slice", normal(3, 4, 5), rest=(np.s_[-1, ..., None, 1:4:2],)),
+    case("take", normal(4, 3), integers(4, 5)),
+    case("take", normal(2, 4, 3), integers(4, 2, 2) - 4, rest=(1,)),
+    case("take_along_axis", normal(3, 4), integers(4, 3, 6), rest=(1,)),
+    case("take_along_axis", normal(3, 4, 1), integers(3, 2, 1, 5) - 1, rest=(0,)),
+    case("broadcast_to", normal(3, 1), rest=((2, 3, 4),)),
+]
 
 
 def name_of(case: Case) -> str:
