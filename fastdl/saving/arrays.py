@@ -38,9 +38,10 @@ def load_state_dict(path: Path) -> dict[str, Array]:
     """The arrays of a safetensors file by name, for ``model.load_state_dict``; PyTorch's are ours.
 
     Written by PyTorch as ``safetensors.torch.save_file(torch_model.state_dict(), path)``, or by
-    ``safetensors.torch.save_model(torch_model, path)`` if the model has a weight in two places, of which one is then
-    written. float16 and bfloat16 become float32, which holds all their values; other dtypes stay as they are. A file of
-    ``fd.save`` will do as well. Names may be changed before loading, and arrays left out::
+    ``safetensors.torch.save_model(torch_model, path)`` if the model has one weight in two places, which is then written
+    once and comes back as one array under both names. float16 and bfloat16 become float32, which holds all their
+    values; other dtypes stay as they are. A file of ``fd.save`` will do as well. Names may be changed before loading,
+    and arrays left out::
 
         state = fd.load_state_dict("bert.safetensors")
         state = {name.removeprefix("bert."): array for name, array in state.items()}
@@ -62,9 +63,11 @@ def load_state_dict(path: Path) -> dict[str, Array]:
         with opened(path) as file:
             dtypes = {name: promise(file, name).dtype for name in file.keys()}
             found = {name: read(path, file, name) for name in dtypes}
+            same = file.metadata() or {}  # save_model notes there the names that it left out: {left out: written}
     except Malformed as error:
         raise ModelFileError(path, str(error)) from None
-    return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in found.items()}
+    found = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in found.items()}
+    return found | {name: found[other] for name, other in same.items() if other in found and name not in found}
 
 
 class Malformed(ValueError):
