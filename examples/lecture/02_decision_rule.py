@@ -2,9 +2,9 @@
 
     class = 1 if probability > tau else 0        (a probability of exactly tau is class 0)
 
-A low tau misses few of the ill (sensitivity) and alarms many of the healthy (specificity falls). Moving tau moves along
-the ROC curve; the curve itself and the area under it, the chance that an ill person gets a higher probability than a
-healthy one, stay as they are.
+A low tau misses few of the ill (sensitivity) and alarms many of the healthy (specificity falls). Moving tau moves
+along the ROC curve; the curve itself and the area under it, the chance that an ill person gets a higher probability
+than a healthy one, stay as they are.
 """
 
 import argparse
@@ -53,9 +53,8 @@ def numbers():
 
 
 def tell(found):
-    print(
-        f"classes of patients 1 and 2 at tau = 0.5: {found['classes']}; a probability of just tau: class {found['at tau']}"
-    )
+    print(f"classes of patients 1 and 2 at tau = 0.5: {found['classes']}", end="; ")
+    print(f"a probability of just tau: class {found['at tau']}")
     for tau, table, under in zip(TAUS, found["tables"], found["areas"], strict=True):
         (tn, fp), (fn, tp) = table.tolist()
         print(f"tau {tau}: TN {tn:3} FP {fp:2} FN {fn:2} TP {tp:3}", end="  ")

@@ -2,8 +2,8 @@
 
     a = s(W x + b),   W (m, p): one row of weights for each of m neurons;   f(x) = f[L](... f[2](f[1](x)))
 
-The rows of X are patients, so a whole batch goes through at once and gives what one after another would give. Each layer
-may have an activation s of its own.
+The rows of X are patients, so a whole batch goes through at once and gives what one after another would give. Each
+layer may have an activation s of its own.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     f(x) = c + v1 tanh(w1 x + b1) + ... + vm tanh(wm x + bm)
 
-Each hidden neuron adds one soft step of its own place, height and steepness. The theorem says that enough of them will
-do; it does not say that training finds them, so each width is tried from three starts and the best is kept.
+Each hidden neuron adds one soft step of its own place, height and steepness. The theorem says that enough of them
+will do; it does not say that training finds them, so each width is tried from three starts and the best is kept.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     tent(x) = 2 relu(x) - 4 relu(x - 1/2) folds [0, 1] in the middle; composed k times it has 2^k straight pieces
 
 That is exactly a ReLU network with k hidden layers of width 2, while one hidden layer, which gets one bend from each
-neuron, needs about 2^k neurons (Telgarsky 2016). Second: functions of the distance from a point, which two hidden layers
-learn and one of the same size does not (Eldan and Shamir 2016, here by training, in four dimensions).
+neuron, needs about 2^k neurons (Telgarsky 2016). Second: functions of the distance from a point, which two hidden
+layers learn and one of the same size does not (Eldan and Shamir 2016, here by training, in four dimensions).
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     model y = w x;   C(w) = sum of (y_i - w x_i)^2
 
-The slides give C(0.85) = 5.4, C(0.65) = 12.3, C(0.95) = 4.9 and no points; these five give all three. As a function of w
-the loss is a parabola. The sum here and the mean (1/n) of row 12 have their minimum at the same place: dividing by the
-number of points changes the height and the steps, not the answer.
+The slides give C(0.85) = 5.4, C(0.65) = 12.3, C(0.95) = 4.9 and no points; these five give all three. As a function
+of w the loss is a parabola. The sum here and the mean (1/n) of row 12 have their minimum at the same place: dividing
+by the number of points changes the height and the steps, not the answer.
 """
 
 import argparse

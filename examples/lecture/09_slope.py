@@ -2,9 +2,9 @@
 
     (C(t + d) - C(t)) / d  ->  C'(t)  as d -> 0
 
-The run is (t + d) - t = d; the slide's denominator (t + d) - d would be t, a slip. On a computer d must not be too small:
-C(t + d) and C(t) then agree in nearly all their digits, and the difference has only what rounding left. The best d for
-this formula is about 1e-8; fastdl differentiates the formula itself and has no d.
+The run is (t + d) - t = d; the slide's denominator (t + d) - d would be t, a slip. On a computer d must not be too
+small: C(t + d) and C(t) then agree in nearly all their digits, and the difference has only what rounding left. The
+best d for this formula is about 1e-8; fastdl differentiates the formula itself and has no d.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     t <- t - a C'(t)
 
-a is the learning rate. Near the bottom the slope, and with it the steps, become small; the walk ends where the slope is
-about 0. That is the bottom of the valley in which it started, which need not be the deepest one.
+a is the learning rate. Near the bottom the slope, and with it the steps, become small; the walk ends where the slope
+is about 0. That is the bottom of the valley in which it started, which need not be the deepest one.
 """
 
 import argparse

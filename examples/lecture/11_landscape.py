@@ -3,8 +3,9 @@
     height(a, b) = C(t + a d1 + b d2)      a plane through the parameters t, along two directions d1 and d2
 
 With two parameters this is the whole landscape. A network has more, so one looks along chosen directions: random ones
-scaled like the network's own neurons (Li et al. 2018), those in which the walk went (its principal components), and those
-in which the ground curves most (the Hessian's first eigenvectors; their eigenvalues measure how sharp the minimum is).
+scaled like the network's own neurons (Li et al. 2018), those in which the walk went (its principal components), and
+those in which the ground curves most (the Hessian's first eigenvectors; their eigenvalues measure how sharp the
+minimum is).
 """
 
 import argparse

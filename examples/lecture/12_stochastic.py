@@ -2,9 +2,9 @@
 
     C(t) = (1/n) sum of C_i(t);    t <- t - a grad (mean of C_i over a batch)
 
-A full-batch step reads all n samples before it moves once. A batch of 32 gives a noisier slope for a small part of the
-work, so that one pass over the data makes many steps; a single sample makes n, but each step then costs more than its
-share. The loss is shown against passes over the data and against seconds.
+A full-batch step reads all n samples before it moves once. A batch of 32 gives a noisier slope for a small part of
+the work, so that one pass over the data makes many steps; a single sample makes n, but each step then costs more than
+its share. The loss is shown against passes over the data and against seconds.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     z_i = w1 x_i + w2 x_(i+1) + w3 x_(i+2)
 
 Each result is the dot product of the weights with the part of the signal below them, so it is large where the signal
-looks like the weights. (Mathematicians turn the weights round first and call this a cross-correlation.) Ten numbers and
-three weights give 10 - 3 + 1 = 8 results.
+looks like the weights. (Mathematicians turn the weights round first and call this a cross-correlation.) Ten numbers
+and three weights give 10 - 3 + 1 = 8 results.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     z_ij = sum over m, l = 1..3 of w_ml x_(i+m-1, j+l-1)      counting from 1
     z_ij = sum over m, l = 0..2 of w_ml x_(i+m, j+l)          counting from 0
 
-The slide's index i + m - 1 belongs to counting from 1, its sums to counting from 0: a slip. The window here is -1, 0, 1 in
-each row, the right side less the left: z is far from 0 where bright meets dark along a vertical edge.
+The slide's index x_(i+m-1) mixes the two, a slip. The window here is -1, 0, 1 in each row, the right side less the
+left: z is far from 0 where bright meets dark along a vertical edge.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     y_ij = sum over u, v of w_uv x_(i+u-1, j+v-1)       rows and columns counted from 0; the border is mirrored
 
-Weights with the sum 1 keep the brightness (identity, blur, sharpen); weights with the sum 0 give 0 wherever the image is
-even and answer to its edges (outline, Sobel). The blur divides nine ones by 9: "averaged equally".
+Weights with the sum 1 keep the brightness (identity, blur, sharpen); weights with the sum 0 give 0 wherever the image
+is even and answer to its edges (outline, Sobel). The blur divides nine ones by 9: "averaged equally".
 """
 
 import argparse

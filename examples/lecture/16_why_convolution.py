@@ -3,8 +3,9 @@
     parameters of a convolution: O (C U V + 1), whatever the size of the image; of a dense layer: outputs (inputs + 1)
 
 The same weights at every place make the layer *equivariant*: a shifted image gives shifted answers. The slide says
-invariant, a slip: that a shift changes nothing needs pooling over all places, too. One output sees a small window, its
-receptive field, which grows with every layer: 3 x 3 windows see 3, 5, 7 pixels, and with a pooling by 2 between them more.
+invariant, a slip: that a shift changes nothing needs pooling over all places, too. One output sees a small window,
+its receptive field, which grows with every layer: 3 x 3 windows see 3, 5, 7 pixels, and with a pooling by 2 between
+them more.
 """
 
 import argparse

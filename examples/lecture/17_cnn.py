@@ -2,8 +2,8 @@
 
     image -> (Conv + ReLU) x 3 -> dense -> ten scores, one for each digit
 
-The first layer's maps answer to strokes and edges, the next ones to combinations of these; the dense layer weighs them.
-Trained on real handwritten digits and judged on others.
+The first layer's maps answer to strokes and edges, the next ones to combinations of these; the dense layer weighs
+them. Trained on real handwritten digits and judged on others.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     q . k = q1 k1 + ... + qd kd = |q| |k| cos(angle)
 
-Same direction (0 degrees): as large as it can be; at right angles (90): 0, nothing in common; opposite (180): as negative
-as it can be. A query asks, a key answers "this is what I am about", and their dot product is the score.
+Same direction (0 degrees): as large as it can be; at right angles (90): 0, nothing in common; opposite (180): as
+negative as it can be. A query asks, a key answers "this is what I am about", and their dot product is the score.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     a = softmax(scale q . k_i);    context c = sum of a_i v_i;    answer = softmax(W c)
 
-The weights lie between 0 and 1 and sum to 1. Asked for the symptom, the clinical note's word "headache" gets 0.75 of them;
-its value therefore makes up most of the context, and the prediction layer answers "headache". The slides give the
-weights only; the vectors come with fastdl. Asked for the medicine, the same note gives another answer.
+The weights lie between 0 and 1 and sum to 1. Asked for the symptom, the clinical note's word "headache" gets 0.75 of
+them; its value therefore makes up most of the context, and the prediction layer answers "headache". The slides give
+the weights only; the vectors come with fastdl. Asked for the medicine, the same note gives another answer.
 """
 
 import argparse

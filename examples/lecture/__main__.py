@@ -1,6 +1,7 @@
 """All twenty rows of the lecture, or those that are named: `python examples/lecture 1 8-10 --pictures FOLDER`.
 
-Prints what each file beside this one prints by itself; with ``--pictures`` and matplotlib also draws each row's picture.
+Prints what each file beside this one prints by itself; with ``--pictures`` and matplotlib also draws each row's
+picture.
 """
 
 import argparse
