@@ -119,7 +119,7 @@ def warmup(lr: float | Schedule, steps: int) -> Schedule:
     else:
         peak = _rate("warmup", "lr", lr)
         later = (Piece(0, 1, peak, peak, LINEAR),)
-    rise = Piece(-1, steps + 1, 0.0, peak, LINEAR)
+    rise = Piece(0, steps, peak / (steps + 1), peak, LINEAR)
     shifted = [piece._replace(start=piece.start + steps) for piece in later]
     return Schedule(f"warmup({lr!r}, steps={steps})", (rise, *shifted))
 

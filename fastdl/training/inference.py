@@ -149,8 +149,8 @@ def judge(
 ) -> dict[str, float]:
     """Loss and metrics of raw outputs. Classification always gets an accuracy, values R2 and RMSE."""
     if encoded is None:
-        classes = losses.find_classes(y, loss, outputs.shape) if model.classes is None else model.classes
-        encoded = losses.encode(y, loss, classes, outputs.shape, outputs.dtype)
+        found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
+        encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
     numbers = {"loss": float(loss(outputs, encoded))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
