@@ -37,10 +37,12 @@ class Loss:
     def __call__(self, outputs: Any, target: Any) -> Any:
         return self.function(outputs, target)
 
-    def each(self, outputs: Any, target: Any) -> Any:
-        """One loss for each sample of the batch."""
+    def weighted(self, outputs: Any, target: Any, weight: Any) -> Any:
+        """The mean loss of the batch with a weight for each sample (N,), or for each target in the losses' shape."""
         losses = self.function(outputs, target, reduction="none")
-        return F.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
+        if len(losses.shape) > len(weight.shape):
+            losses = F.mean(losses, axis=tuple(range(1, len(losses.shape))))
+        return F.mean(F.multiply(losses, weight))
 
     def decide(self, outputs: Array) -> Array:
         """The class numbers that the outputs of a classification stand for."""
@@ -94,17 +96,17 @@ def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:
     if y.dtype.kind == "f":
         if _is_one_hot(y) and output_shape[1:] == y.shape[1:]:
             raise ValueError(
-                f"fit: y {y.shape} is one-hot (one 1 in each row, else 0), and no loss was given: pass the class "
+                f"fit: y {y.shape} is one-hot (one 1 along axis 1, else 0), and no loss was given: pass the class "
                 'numbers, y.argmax(1), to train with cross_entropy, or loss="mse" if these are values'
             )
         return _NAMED["mse_loss"]
-    binary = len(output_shape) == 1 or (len(output_shape) == 2 and output_shape[1] == 1)
+    binary = len(output_shape) == 1 or output_shape[1] == 1
     return _NAMED["binary_cross_entropy_with_logits" if binary else "cross_entropy"]
 
 
 def _is_one_hot(y: Array) -> bool:
-    """Whether rows (N, C), C at least 2, each hold a single 1 among zeros."""
-    if y.ndim != 2 or y.shape[1] < 2:
+    """Whether y (N, C, ...), C at least 2, holds a single 1 among zeros along axis 1."""
+    if y.ndim < 2 or y.shape[1] < 2:
         return False
     return bool((((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)).all())
 
