@@ -134,6 +134,7 @@ def adam_update(
     The corrections 1 - beta^t are computed in float64. Kingma and Ba, Adam (2015), algorithm 1; Loshchilov and Hutter,
     Decoupled weight decay regularization (2019), algorithm 2.
 
+    >>> import numpy as np
     >>> p, m, v = adam_update(np.ones(2), np.array([0.5, -20.0]), np.zeros(2), np.zeros(2), 0, 0.1)
     >>> p.round(4)
     array([0.9, 1.1])
