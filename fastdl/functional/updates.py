@@ -86,6 +86,7 @@ def sgd_update(
 
     Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
 
+    >>> import numpy as np
     >>> p, velocity = sgd_update(np.ones(1), np.full(1, 2.0), np.zeros(1), 0, 0.1, momentum=0.9)
     >>> sgd_update(p, np.full(1, 2.0), velocity, 1, 0.1, momentum=0.9)
     (array([0.42]), array([3.8]))
