@@ -5,9 +5,10 @@ gradients with finite differences. Both raise :class:`VerificationError` with th
 smallest failing case as code to paste. The library's own tests are made of them.
 """
 
-from ._cases import draw
+from ._code import POISONS
+from ._draws import draw
 from ._gradients import check_grad
 from ._report import Report, VerificationError
-from ._verify import POISONS, verify
+from ._verify import verify
 
 __all__ = ["POISONS", "Report", "VerificationError", "check_grad", "draw", "verify"]
