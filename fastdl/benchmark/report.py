@@ -158,6 +158,13 @@ def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
     )
 
 
+def picture_kinds() -> list[str]:
+    """The endings that the name of a picture may have."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return list(FigureCanvasBase.get_supported_filetypes())
+
+
 def picture(results: Sequence[Result], facts: dict[str, Any], path: Path) -> None:
     """A bar for each row and peer: how many times faster fastdl is, on a logarithmic axis."""
     from matplotlib.figure import Figure
