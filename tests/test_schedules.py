@@ -63,6 +63,11 @@ def test_pieces_meet_and_the_last_one_stays():
     assert rise(7) == pytest.approx(0.3) and rise(12) == 0
 
 
+def test_a_warmup_may_lead_to_a_warmup():
+    rates = [optim.warmup(optim.warmup(0.6, 2), 3)(step) for step in range(7)]
+    np.testing.assert_allclose(rates, [0.05, 0.1, 0.15, 0.2, 0.4, 0.6, 0.6])
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_eager_and_compiled_steps_have_the_same_bits(schedule):
     optimizer = optim.Adam(schedule)

@@ -274,7 +274,9 @@ def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 p = shift(s, i * in_block)
                 mask_row(args, p, matrix, i0 + i, j0, width)
                 m[i], l[i], factor = _soften(args, p, width, m[i], l[i])
-                if block:
+                if factor == 0:  # all weights so far vanish, also those beside values that are not finite
+                    fill(shift(y, i * size), number(args, 0), size)
+                elif block:
                     scale(shift(y, i * size), factor, size)
             whole = finite(v, width * size, number(args, 0))
             multiply(args, worker, y, size, s, in_block, 1, v, size, rows, size, width, True, whole)

@@ -156,8 +156,8 @@ def _fold(total, pixels, count):  # type: ignore[no-untyped-def]
 
 
 @merge
-def _add_columns(args, total, part, m, x, rows, step, width, squares):  # type: ignore[no-untyped-def]
-    """Sums of x, or of (x - m)**2, down the columns: 32 rows in the kernel's type, these sums in float64."""
+def _add_columns(args, total, part, x, rows, step, width):  # type: ignore[no-untyped-def]
+    """Sums of x down the columns: 32 rows in the kernel's type, these sums in float64."""
     for j in range(width):
         total[j] = 0.0
     for top in range(0, rows, 32):
@@ -165,14 +165,53 @@ def _add_columns(args, total, part, m, x, rows, step, width, squares):  # type: 
             part[j] = number(args, 0)
         for row in range(top, min(rows, top + 32)):
             q = shift(x, row * step)
-            if squares:
-                for j in range(width):
-                    part[j] += (q[j] - m[j]) * (q[j] - m[j])
-            else:
-                for j in range(width):
-                    part[j] += q[j]
+            for j in range(width):
+                part[j] += q[j]
         for j in range(width):
             total[j] += part[j]
+
+
+@merge
+def _add_around(args, sums, squares, part, part_squares, m, x, rows, step, width):  # type: ignore[no-untyped-def]
+    """As ``_add_columns``, the sums of x - m and of (x - m)**2."""
+    for j in range(width):
+        sums[j] = 0.0
+        squares[j] = 0.0
+    for top in range(0, rows, 32):
+        for j in range(width):
+            part[j] = number(args, 0)
+            part_squares[j] = number(args, 0)
+        for row in range(top, min(rows, top + 32)):
+            q = shift(x, row * step)
+            for j in range(width):
+                d = q[j] - m[j]
+                part[j] += d
+                part_squares[j] += d * d
+        for j in range(width):
+            sums[j] += part[j]
+            squares[j] += part_squares[j]
+
+
+@inline
+def _column_statistics(args, mean, var, m, x, rows, step, pixels, count):  # type: ignore[no-untyped-def]
+    """Means and variances of ``count`` channels side by side; what rounding took from a mean comes back to it, as in
+    ``_statistics``. m is room for 512 numbers."""
+    sums, squares, part, part_squares = stack_doubles(args), stack_doubles(args), stack(args, 512), stack(args, 512)
+    width, share = count * pixels, 1.0 / np.float64(rows * pixels)
+    _add_columns(args, sums, part, x, rows, step, width)
+    _fold(sums, pixels, count)
+    for k in range(count):
+        m[k] = number(args, sums[k] * share)
+        mean[k] = m[k]
+    _spread(m, pixels, count)
+    _add_around(args, sums, squares, part, part_squares, m, x, rows, step, width)
+    _fold(sums, pixels, count)
+    _fold(squares, pixels, count)
+    for k in range(count):
+        v, rest = squares[k] * share, sums[k] * share
+        if rest == rest:
+            mean[k], v = number(args, mean[k] + rest), v - rest * rest
+        var[k] = number(args, 0.0 if v < 0.0 else v)
 
 
 def columns(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -182,25 +221,16 @@ def columns(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     w, b, rows, channels = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     pixels, in_cell, eps, given = integer(args, 8), integer(args, 9), real(args, 10), integer(args, 11)
     scaled, shifted, step = address(w) != 0, address(b) != 0, channels * pixels
-    total, part = stack_doubles(args), stack(args, 512)
     m, scale, offset = stack(args, 512), stack(args, 512), stack(args, 512)
     for cell in range(lo, hi):
         first = cell * in_cell
         count = min(in_cell, channels - first)
         width, q = count * pixels, shift(x, first * pixels)
         if not given:
-            _add_columns(args, total, part, m, q, rows, step, width, False)
-            _fold(total, pixels, count)
-            for k in range(count):
-                mean[first + k] = total[k] / (rows * pixels)
+            _column_statistics(args, shift(mean, first), shift(var, first), m, q, rows, step, pixels, count)
         for k in range(count):
             m[k] = mean[first + k]
         _spread(m, pixels, count)
-        if not given:
-            _add_columns(args, total, part, m, q, rows, step, width, True)
-            _fold(total, pixels, count)
-            for k in range(count):
-                var[first + k] = total[k] / (rows * pixels)
         for k in range(count):
             r = number(args, 1) / np.sqrt(var[first + k] + eps)
             scale[k] = r * w[first + k] if scaled else r

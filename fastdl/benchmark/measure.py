@@ -36,11 +36,12 @@ class Measured:
 
 @dataclass
 class Result:
-    """One row: its libraries by name (fastdl first), and the machine's peak in each round."""
+    """One row: its libraries by name (fastdl first), and the machine's peak in each round, or why there is none."""
 
     row: Row
     libraries: dict[str, Measured]
     peaks: list[float] = field(default_factory=list)
+    peak_problem: str | None = None
 
     def ratio(self, peer: str) -> float | None:
         """The peer's time over fastdl's; "best": the fastest peer's."""
@@ -133,14 +134,20 @@ class _Peaks:
         self.worker = Worker("peak", threads)
 
     def measure(self, dtype: str, limit: float) -> float:
-        return float(self.worker.ask({"do": "peak", "dtype": dtype}, limit)["peak"])
+        answer = self.worker.ask({"do": "peak", "dtype": dtype}, limit)
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return float(answer["peak"])
 
 
 def _time(result: Result, workers: dict[str, Worker], peaks: _Peaks, rounds: int, seconds: float, limit: float) -> None:
     sound = [name for name, measured in result.libraries.items() if measured.problem is None]
     for number in range(rounds):
-        if result.row.work:
-            result.peaks.append(peaks.measure(result.row.spec["dtype"], limit))
+        if result.row.work and result.peak_problem is None:
+            try:
+                result.peaks.append(peaks.measure(result.row.spec["dtype"], limit))
+            except WorkerError as error:
+                result.peak_problem, result.peaks = str(error), []
         for name in sound[number % len(sound) :] + sound[: number % len(sound)] if sound else []:
             time.sleep(_PAUSE)
             measured = result.libraries[name]

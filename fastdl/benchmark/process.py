@@ -5,8 +5,9 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
-from typing import Any
+from typing import IO, Any
 
 _THREAD_SETTINGS = (
     "OMP_NUM_THREADS",
@@ -28,6 +29,7 @@ class Worker:
         self.library, self._threads = library, threads
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str | None] = queue.Queue()
+        self._complaints: IO[bytes] | None = None
         self.version = ""
 
     def ask(self, request: dict[str, Any], limit: float) -> dict[str, Any]:
@@ -47,12 +49,12 @@ class Worker:
 
     def _start(self) -> None:
         environment = {**os.environ, **dict.fromkeys(_THREAD_SETTINGS, str(self._threads))}
-        self._answers = queue.Queue()
+        self._answers, self._complaints = queue.Queue(), tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fastdl.benchmark.worker", self.library, str(self._threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._complaints,
             text=True,
             encoding="utf-8",
             env=environment,
@@ -79,16 +81,23 @@ class Worker:
 
     def _failed(self) -> WorkerError:
         assert self._process is not None
-        code = self._process.wait()
+        code, last = self._process.wait(), self._last_words()
         self.close()
-        return WorkerError(f"its process ended with code {code}")
+        return WorkerError(f"its process ended with code {code}{last and ': '}{last}")
+
+    def _last_words(self) -> str:
+        """The last line on standard error: of an exception, what it says."""
+        assert self._complaints is not None
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
+            for stream in (self._process.stdin, self._process.stdout, self._complaints):
                 if stream is not None:
                     stream.close()
             self._process = None

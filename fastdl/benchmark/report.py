@@ -22,6 +22,8 @@ def table(results: Sequence[Result]) -> str:
         for name, measured in result.libraries.items():
             if measured.problem is not None:
                 notes.append(f"{result.row.name}: {name}: {measured.problem}")
+        if result.peak_problem is not None:
+            notes.append(f"{result.row.name}: the machine's peak: {result.peak_problem}")
         cells.append("; ".join(f"{n} {m.note}" for n, m in result.libraries.items() if m.note and m.seconds))
         lines.append(cells)
     legend = "Numbers under a peer: its time divided by fastdl's; above 1 fastdl is the faster one."
@@ -44,7 +46,7 @@ def _time(seconds: float | None) -> str:
     if seconds is None:
         return "failed"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
+        if seconds >= 0.9995 * size:  # what three digits round to the unit
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
 
@@ -127,12 +129,19 @@ def as_json(results: Sequence[Result], facts: dict[str, Any]) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """An earlier run; raises ValueError if the file is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != 1 or not isinstance(content.get("rows"), dict):
+    known = isinstance(content, dict) and content.get("format") == 1 and isinstance(content.get("facts"), dict)
+    rows = content.get("rows") if known else None
+    if not isinstance(rows, dict) or not all(_is_row(row) for row in rows.values()):
         raise ValueError(f"{path}: is not what fastdl bench --json writes")
     return content
+
+
+def _is_row(row: Any) -> bool:
+    libraries = row.get("libraries") if isinstance(row, dict) else None
+    return isinstance(libraries, dict) and all(isinstance(found, dict) for found in libraries.values())
 
 
 def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
@@ -143,7 +152,7 @@ def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
         now = result.libraries["fastdl"].median
         gain = f"{before / now:.2f}" if before and now else ""
         lines.append([result.row.name, _time(before) if before else "not measured", _time(now), gain])
-    facts = earlier.get("facts", {})
+    facts = earlier["facts"]
     return f"compared with {facts.get('time', 'an earlier run')} on {facts.get('cpu', 'an unknown CPU')}:\n" + _aligned(
         lines
     )

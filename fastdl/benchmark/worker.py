@@ -78,9 +78,14 @@ def _time(task: Task, least: float) -> dict[str, Any]:
     count = 1
     while (seconds := _run(task, count)) < least:
         count = max(count + 1, int(count * min(8, 1.3 * least / max(seconds, 1e-9))))
-    if task.slope:
-        return {"seconds": max((_run(task, 3 * count) - _run(task, count)) / (2 * count), 1e-9), "calls": 2 * count}
-    return {"seconds": seconds / count, "calls": count}
+    if not task.slope:
+        return {"seconds": seconds / count, "calls": count}
+    for _ in range(4):
+        longer = _run(task, 3 * count) - _run(task, count)
+        if longer > 0:
+            return {"seconds": longer / (2 * count), "calls": 2 * count}
+        count *= 2  # the machine was busy with something else during the shorter run
+    raise RuntimeError("three times the work took no longer than the work itself; is the machine busy?")
 
 
 def _run(task: Task, count: int) -> float:

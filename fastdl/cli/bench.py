@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._kernels import threads as pool
+from . import files
 from .errors import CommandError
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
         known = ", ".join(PEERS)
         raise CommandError(f"--peers: {', '.join(missing)} not installed or unknown; install it, or choose of {known}")
     for path in (options.json, options.picture):
-        if path is not None and not Path(path).absolute().parent.is_dir():
-            raise CommandError(f"{path}: there is no folder {Path(path).absolute().parent}")
-    if options.picture and importlib.util.find_spec("matplotlib") is None:
-        raise CommandError("--picture needs matplotlib: pip install 'fastdl-numba[bench]'")
+        if path is not None:
+            files.check_output(path, force=True, inputs=())
+    if options.picture is not None:
+        _check_picture(options.picture)
     threads = options.threads or pool.get_num_threads()
     print(f"{len(chosen)} rows; fastdl beside {', '.join(peers) or 'nobody'}; {threads} threads", file=sys.stderr)
     results, facts = _measured(chosen, peers, threads, options)
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     if earlier is not None:
         print("\n" + report.comparison(results, earlier))
     if options.json:
-        Path(options.json).write_text(json.dumps(report.as_json(results, facts), indent=1) + "\n", encoding="utf-8")
+        with files.written(options.json) as file:
+            file.write(json.dumps(report.as_json(results, facts), indent=1) + "\n")
     if options.picture and results:
         report.picture(results, facts, Path(options.picture))
     missed = False
@@ -62,6 +64,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"interrupted after {len(results)} of {len(chosen)} rows", file=sys.stderr)
         return INTERRUPTED
     return MISSED if missed or failed else 0
+
+
+def _check_picture(path: str) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise CommandError("--picture needs matplotlib: pip install 'fastdl-numba[bench]'")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in kinds:
+        raise CommandError(f"--picture {path}: expected a name that ends in {', '.join('.' + k for k in kinds)}")
 
 
 def _measured(

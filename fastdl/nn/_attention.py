@@ -94,6 +94,8 @@ class MultiheadAttention(Module):
         average_weights: bool = True,
         training: bool = False,
     ) -> Any:
+        return_weights = _options.flag("MultiheadAttention", "return_weights", return_weights)
+        average_weights = _options.flag("MultiheadAttention", "average_weights", average_weights)
         key = query if key is None else key
         value = key if value is None else value
         q, k, v = self._project(*self._checked(query, key, value))
@@ -163,6 +165,11 @@ class MultiheadAttention(Module):
         if mask is not None:
             mask = mask if isinstance(mask, Symbol) else np.asarray(mask)
             if mask.dtype != np.bool_:
+                if mask.dtype.kind != "f":
+                    raise TypeError(
+                        f"{describe(self)}: mask has dtype {mask.dtype}; expected booleans, True where a query may "
+                        f"attend to a key, or {dtype}, which is added to the scores: convert it with mask.astype(bool)"
+                    )
                 mask = self._input(mask, dtype)
             if len(mask.shape) == 3:
                 mask = F.reshape(mask, (mask.shape[0], 1, *mask.shape[1:]))

@@ -119,7 +119,7 @@ def warmup(lr: float | Schedule, steps: int) -> Schedule:
     else:
         peak = _rate("warmup", "lr", lr)
         later = (Piece(0, 1, peak, peak, LINEAR),)
-    rise = Piece(-1, steps + 1, 0.0, peak, LINEAR)
+    rise = Piece(0, steps, peak / (steps + 1), peak, LINEAR)
     shifted = [piece._replace(start=piece.start + steps) for piece in later]
     return Schedule(f"warmup({lr!r}, steps={steps})", (rise, *shifted))
 
@@ -131,7 +131,7 @@ def one_cycle(peak: float, steps: int, *, rise: float = 0.3, start: float = 25.0
     of the momentum. Source: Smith and Topin, Super-convergence (2018).
 
     >>> schedule = one_cycle(1.0, 100)
-    >>> round(schedule(0), 9), schedule(29), round(schedule(99), 9)
+    >>> schedule(0), schedule(29), round(schedule(99), 9)
     (0.04, 1.0, 4e-06)
     """
     name = "one_cycle"

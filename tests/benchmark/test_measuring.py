@@ -1,6 +1,7 @@
 """A run of the benchmark: right results are timed, wrong ones are named, and a process that fails fails alone."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -54,13 +55,19 @@ def test_what_is_printed_and_written(run, tmp_path):
 
 
 def test_files_that_are_no_earlier_run(tmp_path):
-    for content in ("", "[]", "{}", '{"format": 2, "rows": {}}'):
+    row = '{"format": 1, "facts": {}, "rows": {"relu 64x1000": %s}}'
+    for content in ("", "[]", "{}", '{"format": 2, "rows": {}}', row % 5, row % '{"libraries": {"fastdl": 1}}'):
         path = tmp_path / "x.json"
         path.write_text(content)
         with pytest.raises(ValueError, match=r"x\.json: (cannot be read as JSON|is not what fastdl bench)"):
             report.read_json(path)
     with pytest.raises(ValueError, match="cannot be read"):
         report.read_json(tmp_path / "nothing.json")
+
+
+def test_times_change_their_unit_where_three_digits_do():
+    seconds = (2.5, 0.9996, 0.9994, 1e-3, 0.99949e-6)
+    assert [report._time(s) for s in seconds] == ["2.5 s", "1 s", "999 ms", "1 ms", "999 ns"]
 
 
 def result_of(name="a", ours=1.0, part="", bars=None, **peers):
@@ -97,7 +104,8 @@ def test_a_row_that_failed_has_no_ratio():
 
 
 @pytest.mark.parametrize(
-    "name", ["dense 128x784x512", "conv2d 5x5 32,6,14,14->16", "softmax 64x1000", "filter2d 3x3 480x640"]
+    "name",
+    ["dense 128x784x512", "conv2d 5x5 32,6,14,14->16", "softmax 64x1000", "relu 64x1000", "filter2d 3x3 480x640"],
 )
 def test_a_wrong_result_is_found(name):
     (row,) = rows.select([name])
@@ -125,7 +133,7 @@ def test_peers_do_the_same_work(peer):
 
 def test_a_library_that_is_not_there_or_dies_fails_alone():
     worker = process.Worker("nonsense", 1)
-    with pytest.raises(process.WorkerError, match="its process ended with code 1"):
+    with pytest.raises(process.WorkerError, match=r"its process ended with code 1: ModuleNotFoundError: .*nonsense"):
         worker.ask({"do": "time", "seconds": 1}, 60)
     worker = process.Worker("numpy", 1)
     assert worker.ask({"do": "time", "seconds": 1}, 60) == {"error": "no row is prepared"}
@@ -138,13 +146,33 @@ def test_a_library_that_is_not_there_or_dies_fails_alone():
 
 def test_the_slope_leaves_out_what_does_not_grow():
     """Of a task that takes 5 ms to begin with and 1 ms for each run: 1 ms."""
-    import time
-
     from fastdl.benchmark.peers import Task
     from fastdl.benchmark.worker import _time
 
     task = Task(lambda count: time.sleep(0.02 + 0.002 * count), list, slope=True)
     assert _time(task, 0.03)["seconds"] == pytest.approx(0.002, rel=0.5)
+
+
+def test_a_slope_that_is_none_is_no_time():
+    from fastdl.benchmark.peers import Task
+    from fastdl.benchmark.worker import _time
+
+    def run(count):
+        time.sleep(0.001 if count > 2 else 0.01)
+
+    with pytest.raises(RuntimeError, match="three times the work took no longer"):
+        _time(Task(run, list, slope=True), 0.005)
+
+
+def test_without_a_peak_the_libraries_are_timed_all_the_same(monkeypatch):
+    class Broken(measure._Peaks):
+        def __init__(self, threads):
+            self.worker = process.Worker("numpy", threads)  # has no peak
+
+    monkeypatch.setattr(measure, "_Peaks", Broken)
+    ((result,), _) = measure.run(rows.select(["dense 128x784x512"]), [], threads=1, rounds=2, seconds=1e-4)
+    assert result.share is None and result.libraries["fastdl"].median > 0
+    assert "dense 128x784x512: the machine's peak: AttributeError" in report.table([result])
 
 
 def test_a_picture(run, tmp_path):

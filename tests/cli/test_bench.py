@@ -21,6 +21,12 @@ def test_bars_that_cannot_be_measured_are_not_passed(command):
     assert code == 1 and "not measured" in out
 
 
+@pytest.mark.parametrize("name", ["ratios.xyz", "ratios"])
+def test_a_picture_of_a_kind_that_cannot_be_drawn(bad, name):
+    pytest.importorskip("matplotlib")
+    assert f"--picture {name}: expected a name that ends in" in bad("bench", "quick", "--picture", name)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -29,7 +35,8 @@ def test_bars_that_cannot_be_measured_are_not_passed(command):
         (("bench", "quick", "--peers", "tensorflow"), "--peers: tensorflow not installed or unknown"),
         (("bench", "quick", "--rounds", "0"), "got '0', expected a whole number of at least 1"),
         (("bench", "quick", "--compare", "none.json"), "none.json: cannot be read as JSON"),
-        (("bench", "quick", "--json", "no/folder/x.json"), "there is no folder"),
+        (("bench", "quick", "--json", "no/folder/x.json"), "no/folder/x.json: there is no directory"),
+        (("bench", "quick", "--json", "."), ".: is a directory; give another name"),
     ],
 )
 def test_bad_input(bad, arguments, message):

@@ -136,6 +136,14 @@ def test_what_is_not_finite_reaches_those_who_attend_to_it(keys, value, where):
             assert np.isfinite(y[:7]).all() and np.isfinite(y[3]).all()
 
 
+@pytest.mark.parametrize("value", [INF, NAN])
+@pytest.mark.parametrize("queries", [2, 8])
+def test_a_weight_that_a_later_block_makes_vanish_takes_no_part(queries, value):
+    q, k, v = np.ones((queries, 1)), np.zeros((600, 1)), np.ones((600, 1))
+    k[500], v[3] = 2000, value  # 500 lies in the second block of keys, 3 in the first
+    np.testing.assert_array_equal(F.attention(q, k, v, scale=1.0), np.ones((queries, 1)))
+
+
 def test_large_scores_do_not_overflow():
     q, k = np.float32([[300, 0], [-300, 0]]), np.float32([[300, 0], [299, 5]])
     v = np.float32([[1], [2]])

@@ -154,6 +154,13 @@ def test_a_large_mean_costs_no_more_than_in_naive_code(shape):
     assert np.abs(ours - exact).max() <= 1.01 * np.abs(naive - exact).max()
 
 
+@pytest.mark.parametrize("shape", [(64, 5), (100, 3, 4), (16, 3, 12, 12)])
+def test_a_constant_channel_is_exactly_its_mean(shape):
+    a = np.full(shape, 100000.3, np.float32)
+    y, mean, var = F.batch_norm(a, None, None, *np.zeros((2, shape[1]), np.float32), training=True, momentum=1.0)
+    assert not y.any() and not var.any() and (mean == a[0, 0].ravel()[0]).all()
+
+
 def test_in_a_plan_the_old_statistics_make_room_for_the_new():
     """Recorded on tensors, with the statistics as inputs and outputs."""
     args = arguments(6, 4)

@@ -147,6 +147,13 @@ def test_what_does_not_fit():
         (lambda: layer(x, key_padding_mask=np.ones((2, 4), bool)), ValueError, r"expected booleans \(2, 3\)"),
         (lambda: layer(x, key_padding_mask=np.ones((2, 3))), ValueError, "float64; expected booleans"),
         (lambda: layer(x, mask=np.ones((4, 3), bool)), ValueError, r"mask has shape \(4, 3\)"),
+        (
+            lambda: layer(x, mask=np.tri(3, dtype=int)),
+            TypeError,
+            r"mask has dtype int64; expected booleans, True where",
+        ),
+        (lambda: layer(x, return_weights=1), TypeError, "MultiheadAttention: return_weights is 1; expected True or F"),
+        (lambda: layer(x, average_weights=0), TypeError, "average_weights is 0; expected True or False"),
         (lambda: nn.Residual(3), TypeError, "Residual: module is 3"),
         (lambda: nn.Residual(nn.Dense(8, 1))(x), ValueError, r"Residual: the module makes \(2, 3, 1\) of \(2, 3, 8\)"),
     ]:
