@@ -131,7 +131,7 @@ def one_cycle(peak: float, steps: int, *, rise: float = 0.3, start: float = 25.0
     of the momentum. Source: Smith and Topin, Super-convergence (2018).
 
     >>> schedule = one_cycle(1.0, 100)
-    >>> round(schedule(0), 9), schedule(29), round(schedule(99), 9)
+    >>> schedule(0), schedule(29), round(schedule(99), 9)
     (0.04, 1.0, 4e-06)
     """
     name = "one_cycle"
