@@ -157,6 +157,13 @@ def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
     )
 
 
+def picture_kinds() -> list[str]:
+    """The ends of names of pictures that can be drawn, without the dot."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return list(FigureCanvasBase.get_supported_filetypes())
+
+
 def picture(results: Sequence[Result], facts: dict[str, Any], path: Path) -> None:
     """A bar for each row and peer: how many times faster fastdl is, on a logarithmic axis."""
     from matplotlib.figure import Figure
