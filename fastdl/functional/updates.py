@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec, op
 from ._draw import updates as draw
-from ._updating import launch, learning_rate, of_one_shape, option, step_count
+from ._updating import flag, launch, learning_rate, of_one_shape, option, step_count
 
 
 def _lower_sgd(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], weight_decay: float) -> None:
@@ -95,6 +95,7 @@ def sgd_update(
     p, g, velocity = of_one_shape(name, p=p, g=g, velocity=velocity)
     step, lr = step_count(name, step), learning_rate(name, lr)
     momentum, decay = option(name, "momentum", momentum), option(name, "weight_decay", weight_decay)
+    nesterov = flag(name, "nesterov", nesterov)
     if momentum == 0:
         if nesterov:
             raise ValueError(f"{name}: nesterov needs momentum > 0, momentum is 0; pass momentum=0.9 for example")
@@ -102,7 +103,7 @@ def sgd_update(
     if velocity is None:
         raise ValueError(f"{name}: velocity is None, momentum is {momentum}; pass np.zeros_like(p) at the first step")
     new, new_velocity = _sgd_momentum(
-        p, g, velocity, step, lr, momentum=momentum, nesterov=bool(nesterov), weight_decay=decay
+        p, g, velocity, step, lr, momentum=momentum, nesterov=nesterov, weight_decay=decay
     )
     return new, new_velocity
 
@@ -153,6 +154,6 @@ def adam_update(
         betas=betas,
         eps=option(name, "eps", eps),
         weight_decay=option(name, "weight_decay", weight_decay),
-        decoupled=bool(decoupled),
+        decoupled=flag(name, "decoupled", decoupled),
     )
     return new, new_m, new_v
