@@ -24,7 +24,7 @@ html_theme = "furo"
 html_title = f"fastdl {release}"
 html_copy_source = False
 
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]
 mermaid_output_format = "raw"  # drawn by the reader's browser; the text of the diagram stands there without a network

@@ -256,7 +256,8 @@ class Tensor(Symbol):
         function = UFUNCS.get(ufunc)
         if method == "reduce" and ufunc in REDUCTIONS:
             given = {k: v for k, v in options.items() if v is not None or k == "axis"}
-            return called(ufunc.reduce, REDUCTIONS[ufunc], inputs, {"axis": 0, **given})  # NumPy's axis is 0
+            given = {"axis": 0, **given}  # NumPy: ufunc.reduce is along axis 0
+            return called(f"{ufunc.__name__}.reduce", REDUCTIONS[ufunc], inputs, given)
         if method != "__call__" or function is None:
             name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
             raise RecordingError(f"np.{name} cannot be recorded; {remedy(name)}")
@@ -268,7 +269,7 @@ class Tensor(Symbol):
         recorded = FUNCTIONS.get(function)
         if recorded is None:
             raise RecordingError(f"np.{function.__name__} cannot be recorded; {remedy(function.__name__)}")
-        return called(function, recorded, args, options)
+        return called(function.__name__, recorded, args, options)
 
 
 def _method(name: str, function: Callable[..., Any], swapped: bool = False) -> None:

@@ -105,7 +105,10 @@ def _status(value: Any, g: Any, tol: float, last: bool) -> int | None:
 
 
 def _start(x0: Any) -> Any:
-    x = np.array(x0)
+    try:
+        x = np.array(x0)
+    except ValueError as error:
+        raise ValueError(f"minimize: x0 is no array: {error}") from None
     if x.dtype.kind in "iub":
         x = x.astype(np.float64)
     if x.dtype not in FLOATS:

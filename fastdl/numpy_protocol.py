@@ -84,6 +84,10 @@ def _in_its_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
             options["ddof"] = int(options["ddof"]) if options["ddof"].is_integer() else options["ddof"]
         return function(x, axis, **options)
 
+    x, axis, *others = inspect.signature(function).parameters.values()
+    dtype = inspect.Parameter("dtype", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    named = [other.replace(kind=inspect.Parameter.KEYWORD_ONLY) for other in others]
+    call.__signature__ = inspect.Signature([x, axis, dtype, *named])  # type: ignore[attr-defined]
     return call
 
 
@@ -103,20 +107,19 @@ def remedy(name: str) -> str:
     ours = [other for other in F.__all__ if not other.endswith(("_backward", "_update"))]
     known = {other: f"F.{other}" for other in ours} | {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
     if name.startswith("nan") and name[3:] in known:
-        return f"{known[name[3:]]} can, which lets NaN through"
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.75)
+        return f"did you mean {known[name[3:]]}? It lets NaN through"
+    close = [] if "." in name else difflib.get_close_matches(name, known, n=3, cutoff=0.75)
     if close:
         return f"did you mean {' or '.join(known[other] for other in close)}?"
     return f"write it with the functions of fastdl.functional: {', '.join(ours)}"
 
 
-def called(function: Any, recorded: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+def called(name: str, recorded: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
     """The result of what stands for a function of NumPy's; an argument that it does not take is named."""
-    name = f"np.{function.__name__}"
     try:
         inspect.signature(recorded).bind(*args, **options)
     except TypeError as error:
-        raise TypeError(f"{name} on a recorded tensor: {error}; it takes {inspect.signature(recorded)}") from None
+        raise TypeError(f"np.{name} on a recorded tensor: {error}; it takes {inspect.signature(recorded)}") from None
     return recorded(*args, **options)
 
 

@@ -90,6 +90,7 @@ def optimize_rosen(x):
     [
         ((3, [0.0], "sgd"), {}, TypeError, "minimize: fun is a int; expected a function"),
         ((bowl, ["a"], "sgd"), {}, TypeError, "minimize: x0 has dtype <U1; expected float32 or float64"),
+        ((bowl, [[1.0], [1.0, 2.0]], "sgd"), {}, ValueError, "minimize: x0 is no array: "),
         ((bowl, [0.0, 0], "sdg"), {}, ValueError, "optimizer is 'sdg'; expected one of 'sgd'"),
         ((bowl, [0.0, 0], "sgd"), {"max_steps": 1.5}, TypeError, "minimize: max_steps is 1.5; expected an integer"),
         ((bowl, [0.0, 0], "sgd"), {"max_steps": -1}, ValueError, "minimize: max_steps is -1"),

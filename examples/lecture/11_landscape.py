@@ -89,14 +89,17 @@ def tell(found):
 def picture(found):
     from matplotlib.figure import Figure
 
-    figure, grid = Figure(figsize=(16, 4), layout="constrained"), np.linspace(-1, 1, 41)
-    axes, height = figure.subplots(1, 4), fd.compile(cost)
+    figure, grid = Figure(figsize=(20, 4), layout="constrained"), np.linspace(-1, 1, 41)
+    axes = [figure.add_subplot(1, 5, i, projection="3d" if i == 1 else None) for i in range(1, 6)]
+    height = fd.compile(cost)
     a, b = np.meshgrid(np.linspace(-4, 4, 60), np.linspace(-1.5, 2.5, 60))
-    z = [line(p) for p in zip(a.ravel(), b.ravel(), strict=True)]
-    axes[0].contourf(a, b, np.log10(z).reshape(a.shape), 30)
-    axes[0].plot(*found["line"].path.T, "w.-")
-    axes[0].set_title("two parameters, the whole landscape")
-    for ax, (name, (d1, d2)) in zip(axes[1:], found["planes"].items(), strict=True):
+    z = np.log10([line(p) for p in zip(a.ravel(), b.ravel(), strict=True)]).reshape(a.shape)
+    axes[0].plot_surface(a, b, z, cmap="viridis")
+    axes[1].contourf(a, b, z, 30)
+    axes[1].plot(*found["line"].path.T, "w.-")
+    axes[0].set_title("two parameters: the logarithm of the loss")
+    axes[1].set_title("its map, and the path")
+    for ax, (name, (d1, d2)) in zip(axes[2:], found["planes"].items(), strict=True):
         steps = (found["walk"].path - found["walk"].x) @ np.linalg.pinv(np.stack([d1, d2]))
         scale = max(1.0, 1.1 * np.abs(steps).max()) if name == "path" else 1.0
         z = [[height(found["walk"].x + scale * (i * d1 + j * d2)) for i in grid] for j in grid]

@@ -37,7 +37,8 @@ def picture(found):
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.annotate("q", Q[0], (0, 0), arrowprops={"arrowstyle": "<-", "color": "C1"})
+    axes.plot([0, Q[0, 0]], [0, Q[0, 1]], "C1", linewidth=4, label="q")
+    axes.legend()
     for angle, k, score in zip(ANGLES, keys(ANGLES), found["scores"], strict=True):
         axes.annotate(f"{angle}: {score:.1f}", (0, 0), k, arrowprops={"arrowstyle": "<-"})
     axes.set(xlim=(-4, 4), ylim=(-0.5, 4), aspect="equal", title="q . k for keys at five angles")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .measure import Result
-from .rows import MEANS, ROWS
+from .rows import MEANS
 
 
 def table(results: Sequence[Result]) -> str:
@@ -75,12 +75,11 @@ class Bar(NamedTuple):
 
 
 def bars(results: Sequence[Result]) -> list[Bar]:
-    """Each bar of the rows, and of the geometric means of the parts that were measured whole."""
+    """Each bar of the rows, and of the geometric means of their parts."""
     found = [Bar(r.row.name, peer, least, r.ratio(peer)) for r in results for peer, least in r.row.bars.items()]
     for part, means in MEANS.items():
         rows = [r for r in results if r.row.part == part]
-        whole = {row.name for row in ROWS if row.part == part} <= {r.row.name for r in rows}
-        for peer, least in means.items() if whole else ():
+        for peer, least in means.items() if rows else ():
             ratios = [r.ratio(peer) for r in rows]
             known = [ratio for ratio in ratios if ratio is not None]
             mean = math.prod(known) ** (1 / len(known)) if len(known) == len(ratios) else None
@@ -156,6 +155,13 @@ def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
     return f"compared with {facts.get('time', 'an earlier run')} on {facts.get('cpu', 'an unknown CPU')}:\n" + _aligned(
         lines
     )
+
+
+def picture_kinds() -> list[str]:
+    """The ends of names of pictures that can be drawn, without the dot."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return list(FigureCanvasBase.get_supported_filetypes())
 
 
 def picture(results: Sequence[Result], facts: dict[str, Any], path: Path) -> None:

@@ -67,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_picture(path: str) -> None:
+    from ..benchmark import report
+
     if importlib.util.find_spec("matplotlib") is None:
         raise CommandError("--picture needs matplotlib: pip install 'fastdl-numba[bench]'")
-    from matplotlib.backend_bases import FigureCanvasBase
-
-    kinds = FigureCanvasBase.get_supported_filetypes()
+    kinds = report.picture_kinds()
     if Path(path).suffix.lower().removeprefix(".") not in kinds:
         raise CommandError(f"--picture {path}: expected a name that ends in {', '.join('.' + k for k in kinds)}")
 

@@ -82,6 +82,10 @@ def indices(op: str, name: str, x: Any) -> Any:
     """An array of integers as int64."""
     if isinstance(x, (int, np.integer, list, tuple)) and not isinstance(x, bool):
         x = np.asarray(x, None if np.size(x) else INT64)  # nothing would be float64
+    if not isinstance(x, (np.ndarray, np.generic, Symbol)):
+        raise TypeError(
+            f"{op}: {name} is a {type(x).__name__}; expected integers: convert it with np.asarray({name}, np.int64)"
+        )
     x = array(op, name, x)
     if x.dtype == INT64:
         return x

@@ -122,7 +122,7 @@ def _vjp_normalize(grads: Any, inputs: Any, outputs: Any, *, centred: bool, **at
     if g is not None:
         dx, dw, db = gradients(g, x, weight, bias, mean, var, given=False, **attrs)
     s = sight(tuple(x.shape), attrs["kind"], attrs["count"])
-    n = math.prod(s.full[axis] for axis in s.axes)
+    n = max(1, math.prod(s.full[axis] for axis in s.axes))
     if of_var is not None:
         near = shape.reshape(x, s.full)
         if centred:

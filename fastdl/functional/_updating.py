@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._kernels import Kernel
-from ..ops import Lowering, Operand
+from ..ops import Lowering, Operand, Symbol
 from ._door import array, floats, indices
 from ._lowering import cells
 
@@ -30,7 +30,15 @@ def step_count(name: str, step: Any) -> Any:
     step = indices(name, "step", step)
     if tuple(step.shape) != ():
         raise ValueError(f"{name}: step is {tuple(step.shape)}; expected an integer or an int64 array of shape ()")
+    if not isinstance(step, Symbol) and step < 0:
+        raise ValueError(f"{name}: step is {step}; expected at least 0, the number of steps taken before")
     return step
+
+
+def flag(name: str, what: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: {what} is {value!r}; expected True or False")
+    return bool(value)
 
 
 def learning_rate(name: str, lr: Any) -> Any:
@@ -51,6 +59,6 @@ def option(name: str, what: str, value: Any, below: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: {what} is {value!r}; expected a number")
     if not 0 <= value < below:
-        limit = "" if below == math.inf else f" and below {below:g}"
-        raise ValueError(f"{name}: {what} is {value!r}; expected at least 0{limit}")
+        limit = "finite" if below == math.inf else f"below {below:g}"
+        raise ValueError(f"{name}: {what} is {value!r}; expected at least 0 and {limit}")
     return float(value)

@@ -31,7 +31,8 @@ def _arrays(name: str, x: Any, weight: Any, bias: Any, mean: Any, var: Any, trai
         )
     if training and _values(x) < 2:
         raise ValueError(
-            f"{name}: x has {_values(x)} values per channel ({describe(x=x)}); expected more than one when training"
+            f"{name}: x has {_values(x)} values per channel ({describe(x=x)}); expected more than one when training: "
+            "choose a batch size that leaves no sample alone at the end"
         )
     return arrays
 

@@ -85,9 +85,7 @@ def _lower_indexed(name: str, lowering: Lowering, result: Operand, inputs: Seque
     values, index = inputs
     n, c, p, q = sizes(layout, index.shape)
     _, _, h, w = sizes(layout, result.shape if name == "max_pool2d_grad" else values.shape)
-    code = lowering.failure(
-        IndexError(f"max_pool2d_backward: index holds a number outside 0..{h * w - 1} (H x W pixels)")
-    )
+    code = lowering.failure(IndexError(f"index holds a number outside 0..{h * w - 1}, the pixels of a plane"))
     place = place_for(lowering, result, layout)
     arguments: list[Argument | Operand] = [
         place,
@@ -210,7 +208,10 @@ def send_back(
         _, index = primitive(x, **attrs)
     else:
         index = check_grad(name, indices(name, "index", index), result, INT64, "index")
-    (dx,) = max_pool2d_grad(grad, index, shape=tuple(x.shape), layout=attrs["layout"])
+    try:
+        (dx,) = max_pool2d_grad(grad, index, shape=tuple(x.shape), layout=attrs["layout"])
+    except IndexError as error:
+        raise IndexError(f"{name}: {error}") from None
     return (dx,)
 
 

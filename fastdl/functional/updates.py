@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec, op
 from ._draw import updates as draw
-from ._updating import launch, learning_rate, of_one_shape, option, step_count
+from ._updating import flag, launch, learning_rate, of_one_shape, option, step_count
 
 
 def _lower_sgd(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], weight_decay: float) -> None:
@@ -86,6 +86,7 @@ def sgd_update(
 
     Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
 
+    >>> import numpy as np
     >>> p, velocity = sgd_update(np.ones(1), np.full(1, 2.0), np.zeros(1), 0, 0.1, momentum=0.9)
     >>> sgd_update(p, np.full(1, 2.0), velocity, 1, 0.1, momentum=0.9)
     (array([0.42]), array([3.8]))
@@ -94,6 +95,7 @@ def sgd_update(
     p, g, velocity = of_one_shape(name, p=p, g=g, velocity=velocity)
     step, lr = step_count(name, step), learning_rate(name, lr)
     momentum, decay = option(name, "momentum", momentum), option(name, "weight_decay", weight_decay)
+    nesterov = flag(name, "nesterov", nesterov)
     if momentum == 0:
         if nesterov:
             raise ValueError(f"{name}: nesterov needs momentum > 0, momentum is 0; pass momentum=0.9 for example")
@@ -101,7 +103,7 @@ def sgd_update(
     if velocity is None:
         raise ValueError(f"{name}: velocity is None, momentum is {momentum}; pass np.zeros_like(p) at the first step")
     new, new_velocity = _sgd_momentum(
-        p, g, velocity, step, lr, momentum=momentum, nesterov=bool(nesterov), weight_decay=decay
+        p, g, velocity, step, lr, momentum=momentum, nesterov=nesterov, weight_decay=decay
     )
     return new, new_velocity
 
@@ -134,6 +136,7 @@ def adam_update(
     The corrections 1 - beta^t are computed in float64. Kingma and Ba, Adam (2015), algorithm 1; Loshchilov and Hutter,
     Decoupled weight decay regularization (2019), algorithm 2.
 
+    >>> import numpy as np
     >>> p, m, v = adam_update(np.ones(2), np.array([0.5, -20.0]), np.zeros(2), np.zeros(2), 0, 0.1)
     >>> p.round(4)
     array([0.9, 1.1])
@@ -151,6 +154,6 @@ def adam_update(
         betas=betas,
         eps=option(name, "eps", eps),
         weight_decay=option(name, "weight_decay", weight_decay),
-        decoupled=bool(decoupled),
+        decoupled=flag(name, "decoupled", decoupled),
     )
     return new, new_m, new_v

@@ -118,6 +118,8 @@ def test_nothing_at_all(shape):
     weight = np.ones(shape[1])
     dx, dw, db = F.layer_norm_backward(x(*shape), x(*shape), weight, weight)
     assert dx.shape == shape and not dw.any() and not db.any() and dw.shape == db.shape == weight.shape
+    slope = fd.grad(lambda a: F.sum(F.layer_norm(a) * a))
+    assert fd.grad(lambda a: F.sum(slope(a) ** 2))(x(*shape)).shape == shape
 
 
 @pytest.mark.parametrize("name, shape", [("layer_norm", (40, 700)), ("instance_norm", (3, 5, 700))])

@@ -159,5 +159,15 @@ def test_errors_name_the_remedy():
         adam_update(p, p, p, p, 0, np.zeros((), np.float32))
     with pytest.raises(TypeError, match="step has dtype float64; expected integers"):
         adam_update(p, p, p, p, np.zeros(()), 0.1)
+    with pytest.raises(TypeError, match=r"step is a float; expected integers: .*np\.int64"):
+        sgd_update(p, p, p, 1.0, 0.1)
+    with pytest.raises(ValueError, match="adam_update: step is -1; expected at least 0"):
+        adam_update(p, p, p, p, -1, 0.1)
+    with pytest.raises(TypeError, match="nesterov is 'no'; expected True or False"):
+        sgd_update(p, p, p, 0, 0.1, momentum=0.9, nesterov="no")
+    with pytest.raises(TypeError, match="decoupled is 'no'; expected True or False"):
+        adam_update(p, p, p, p, 0, 0.1, decoupled="no")
+    with pytest.raises(ValueError, match="eps is inf; expected at least 0 and finite"):
+        adam_update(p, p, p, p, 0, 0.1, eps=float("inf"))
     with pytest.raises(ValueError, match=r"step is \(2,\)"):
         adam_update(p, p, p, p, np.zeros(2, int), 0.1)

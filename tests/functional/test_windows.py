@@ -129,8 +129,10 @@ def test_an_index_at_hand_serves_the_backward_of_sequences():
     np.testing.assert_array_equal(dx, [[[0, 7, 8, 0]]])
     (dx,) = F.adaptive_max_pool1d_backward(np.float64([[[7, 8, 9]]]), x, 3, index=np.int64([[[1, 2, 2]]]))
     np.testing.assert_array_equal(dx, [[[0, 7, 17, 0]]])
-    with pytest.raises(IndexError, match=r"index holds a number outside 0\.\.3"):
+    with pytest.raises(IndexError, match=r"^max_pool1d_backward: index holds a number outside 0\.\.3"):
         F.max_pool1d_backward(np.float64([[[7, 8]]]), x, 2, index=np.int64([[[1, 4]]]))
+    with pytest.raises(IndexError, match=r"^global_max_pool1d_backward: index holds a number outside 0\.\.3"):
+        F.global_max_pool1d_backward(np.float64([[[7]]]), x, index=np.int64([[[-1]]]))
 
 
 def test_global_pooling_keeps_the_axes():
