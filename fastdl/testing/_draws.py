@@ -29,7 +29,8 @@ from ._cases import (
 
 Only: TypeAlias = Collection[str] | Mapping[str, type | tuple[type, ...]]
 
-VALUES = ("drawn", "large", "non-finite")
+VALUES = ("drawn", "large", "non-finite", "smooth")
+_POSITIVE = ("log", "power", "sqrt")  # real numbers come out for positive arguments only
 _NON_FINITE = (np.nan, np.inf, -np.inf)
 _TRIES = 1000
 # Ops whose formula overflows where it is written down naively, though their result does not: exp of large numbers.
@@ -53,7 +54,8 @@ def draw(
 
     The same seed gives the same arguments. A backward's begin with the gradient of the result. ``only`` is that of
     ``verify``. ``values``: ``"large"`` makes arguments of exponential functions so large that a naive formula
-    overflows, ``"non-finite"`` puts a NaN or an infinity somewhere. ``layout``: how the arrays lie in memory,
+    overflows, ``"non-finite"`` puts a NaN or an infinity somewhere, ``"smooth"`` moves them by up to a tenth away from
+    ties and zeros, so that the op has derivatives there. ``layout``: how the arrays lie in memory,
     ``"plain"``, ``"strided"``, ``"reversed"``, ``"read-only"`` or ``"Fortran order"``.
 
     Raises ValueError for an unknown op, option, kind of values or layout.
@@ -97,7 +99,7 @@ def draw_case(
     source = f"{name!r}, {seed!r}, {dtype!r}" + (f", only={_only_text(only)}" if only is not None else "")
     case = Case(name, dtype, args, options, source=source, left_out=left_out)
     if values != "drawn":
-        change = with_large if values == "large" else with_non_finite
+        change = {"large": with_large, "non-finite": with_non_finite, "smooth": smoothed}[values]
         changed_case = change(case, int(rng.integers(0, 97)))
         if changed_case is not case:
             case = changed_case._replace(source=f"{source}, values={values!r}")
@@ -229,3 +231,16 @@ def with_large(case: Case, k: int) -> Case:
     change = k % 3 if name in _MOVED else 0
     args[first] = np.asarray((x * size, x + size, x - size)[change], x.dtype)
     return case._replace(args=args, source="")
+
+
+def smoothed(case: Case, k: int) -> Case:
+    """The case with its arguments where the op has derivatives: no ties, no zeros, all within a tenth of before."""
+    rng = np.random.default_rng(k)
+
+    def moved(x: Any) -> Any:
+        if x.dtype.kind != "f":
+            return x
+        x = np.where(x == 0, 0.1, np.abs(x) if case.name in _POSITIVE else x)
+        return np.asarray(np.where(np.isfinite(x), x, 0.5) * rng.uniform(0.9, 1.0, x.shape), x.dtype)
+
+    return case._replace(args=map_arrays(moved, case.args), source="")
