@@ -159,7 +159,8 @@ def max_pool2d(
 
     x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result is (N, C, P, Q) or
     (N, P, Q, C). ``kernel_size``, ``stride`` (None: the kernel_size), ``padding`` (at most half of what the kernel
-    reaches over) and ``dilation`` are integers or pairs (height, width).
+    reaches over; PyTorch, which does not count the dilation, allows half of the kernel_size) and ``dilation`` are
+    integers or pairs (height, width).
 
     Raises ValueError if a window does not fit into the padded image, or lies in the padding only.
 

@@ -165,6 +165,11 @@ def test_second_derivatives(name, size):
         (lambda: F.avg_pool1d(S, 0), ValueError, "avg_pool1d: kernel_size is 0; expected at least 1"),
         (lambda: F.avg_pool1d(S, 2, stride=True), TypeError, "stride is True; expected an integer"),
         (lambda: F.max_pool1d(S, 2, padding=2), ValueError, "padding is 2, kernel_size is 2; expected at most half"),
+        (
+            lambda: F.max_pool1d(S, 3, padding=4, dilation=3),
+            ValueError,
+            "dilation is 3; expected at most 3, half of what",
+        ),
         (lambda: F.max_pool1d(S, 2, layout="NCHW"), ValueError, "layout is 'NCHW'; expected one of 'NCW', 'NWC'"),
         (lambda: F.max_pool1d(S, 5), ValueError, "x has width 4, padded to 4; kernel_size is 5: expected a kernel"),
         (lambda: F.max_pool1d(S, 3, dilation=2), ValueError, "kernel_size is 3, dilation is 2: expected a kernel"),
