@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     print(report.table(results))
     if earlier is not None:
         print("\n" + report.comparison(results, earlier))
-    if options.json:
+    if options.json and results:
         with files.written(options.json) as file:
             file.write(json.dumps(report.as_json(results, facts), indent=1) + "\n")
     if options.picture and results:
