@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("model", metavar="MODEL", help="a file written by fastdl train or fd.save")
     _bench(command("bench", "Time fastdl beside other libraries on this machine; results are verified first.", _BENCH))
     _verify(command("verify", "Verify kernels, fastdl's or your own, against naive references.", _VERIFY))
-    command("warmup", "Compile all kernels for this machine now, so that nothing waits for them later.")
+    warmup = command("warmup", "Compile all kernels for this machine now, so that nothing waits for them later.")
+    warmup.add_argument("--jobs", type=_count, metavar="N", help="processes that compile; default: one for each core")
+    warmup.add_argument("--part", type=_part, help=argparse.SUPPRESS)  # what one of these processes is called with
     command("doctor", "Check the installation; for each fault say the remedy. Exit code 1 if there is a fault.")
     return parser
 
@@ -183,6 +185,11 @@ def _number(convert: Callable[[str], Any], good: Callable[[Any], bool], expected
 _count = _number(int, lambda n: 1 <= n < 2**31, "a whole number of at least 1")
 _seed = _number(int, lambda n: 0 <= n < 2**62, "a whole number of at least 0")
 _positive = _number(float, lambda x: 0 < x < math.inf, "a number greater than 0")
+_part = _number(
+    lambda text: tuple(int(number) for number in text.split("/")),
+    lambda part: len(part) == 2 and 0 <= part[0] < part[1],
+    "I/N",
+)
 _probability = _number(float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
 _layers = _number(
     lambda text: tuple(int(part) for part in text.split(",")),

@@ -1,20 +1,27 @@
 """`fastdl warmup`: every kernel compiled into the cache now, so that no later process waits for one.
 
 Kernels are named by what runs them, so they are run: each op and its backward on small random arguments, and each
-network of the command, in float32 and float64.
+network of the command, in float32 and float64. Numba compiles one kernel at a time, so the steps are dealt out to as
+many processes as there are cores; these share the cache and print a line for each step that is done.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .._kernels import threads as pool
 from .._kernels.loader import seconds_compiling
-from ..functional import astype
+from ..functional import add, astype
 from ..functional.comparisons import CONVERTIBLE
 from ..ops import OPS, Op
 from ..transforms import compile, vjp
@@ -35,15 +42,51 @@ def run(options: argparse.Namespace) -> int:
     folder = cache_folder()
     if folder.remedy is not None:
         raise CommandError(f"{folder.value}; {folder.remedy}")
+    if options.part is not None:
+        return _part(*options.part)
     start = time.perf_counter()
-    steps = list(_steps())
-    with tqdm(steps, desc="compiling", unit="step", disable=None, leave=False) as bar:
-        for name, step in bar:
-            bar.set_postfix_str(name)
-            step()
-    seconds = time.perf_counter() - start
-    print(f"all kernels are ready: compiled in {seconds_compiling():.1f} s, {seconds:.1f} s in all")
+    jobs = options.jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    with tqdm(total=len(list(_steps())), desc="compiling", unit="step", disable=None, leave=False) as bar:
+        _deal_out(jobs, lambda: bar.update())
+    with pool.threads(2):  # what only several threads need; the processes have one each
+        add(np.zeros(10**6, np.float32), np.zeros(10**6, np.float32))
+    print(f"all kernels are ready: {time.perf_counter() - start:.1f} s on {jobs} core{'s' if jobs > 1 else ''}")
     print(f"cache  {cache_folder().value}")
+    return 0
+
+
+def _deal_out(jobs: int, done: Callable[[], Any]) -> None:
+    """Run all steps in ``jobs`` processes; ``done`` is called for each step."""
+    command = [sys.executable, "-m", "fastdl", "warmup", "--part"]
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "1"}  # threads that wait would take the time of the others
+    processes = [
+        subprocess.Popen([*command, f"{i}/{jobs}"], stdout=subprocess.PIPE, text=True, env=environment)
+        for i in range(jobs)
+    ]
+
+    def follow(process: subprocess.Popen[str]) -> None:
+        for _ in process.stdout or ():
+            done()
+
+    readers = [threading.Thread(target=follow, args=(process,), daemon=True) for process in processes]
+    try:
+        for reader in readers:
+            reader.start()
+        codes = [process.wait() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    for reader in readers:
+        reader.join()
+    if any(codes):
+        raise CommandError("not all kernels could be compiled; what was printed above says why")
+
+
+def _part(index: int, jobs: int) -> int:
+    """Every ``jobs``-th step, from ``index`` on, with a line for each."""
+    for name, step in itertools.islice(_steps(), index, None, jobs):
+        step()
+        print(name, flush=True)
     return 0
 
 
@@ -67,13 +110,19 @@ def _op(op: Op, dtype: np.dtype[Any]) -> Callable[[], None]:
             before = seconds_compiling()
             args, options = op.draw(rng, dtype)
             y = op.forward(*args, **options)
-            if op.backward is not None and not isinstance(y, tuple):
-                op.backward(np.ones_like(y), *args, **options)
-                if draws < _TWICE:
-                    _differentiate_backward(op, np.ones_like(y), list(args), options)
+            if op.backward is not None:
+                grad = _ones(y if op.every_result or not isinstance(y, tuple) else y[0])
+                op.backward(grad, *args, **options)
+                if draws < _TWICE and not isinstance(grad, tuple):
+                    _differentiate_backward(op, grad, list(args), options)
             draws, idle = draws + 1, idle + 1 if seconds_compiling() == before else 0
 
     return step
+
+
+def _ones(result: Any) -> Any:
+    """A gradient of a result, or of each of several."""
+    return tuple(_ones(y) for y in result) if isinstance(result, tuple) else np.ones_like(result)
 
 
 def _differentiate_backward(op: Op, grad: Any, args: list[Any], options: dict[str, Any]) -> None:
