@@ -36,7 +36,7 @@ def test_own_kernels_and_overheads():
         "--benchmark-disable",
         "-q",
         "-k",
-        "quick or overheads or 32,6,14,14",
+        "overheads or 5x5 or 64x1000",
         "-p",
         "no:cacheprovider",
     )
