@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .graph import RecordingError
     from .init import seed
     from .minimization import minimize
-    from .saving import ModelFileError, load, save
+    from .saving import ModelFileError, load, load_state_dict, save
     from .transforms import compile, grad, hvp, value_and_grad, vjp
 
 _MODULES = ("datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
@@ -30,6 +30,7 @@ _HOMES = {
     "seed": "init",
     "ModelFileError": "saving",
     "load": "saving",
+    "load_state_dict": "saving",
     "save": "saving",
     "compile": "transforms",
     "grad": "transforms",
@@ -67,6 +68,7 @@ __all__ = [
     "hvp",
     "init",
     "load",
+    "load_state_dict",
     "minimize",
     "nn",
     "optim",

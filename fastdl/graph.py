@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
-from .numpy_protocol import FUNCTIONS, REDUCTIONS, UFUNCS, clip, remedy, weak
+from .numpy_protocol import FUNCTIONS, REDUCTIONS, UFUNCS, called, clip, remedy, weak
 from .ops import Array, Primitive, Spec, Symbol
 
 
@@ -256,10 +256,11 @@ class Tensor(Symbol):
         function = UFUNCS.get(ufunc)
         if method == "reduce" and ufunc in REDUCTIONS:
             given = {k: v for k, v in options.items() if v is not None or k == "axis"}
-            return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **given})  # NumPy: ufunc.reduce is along axis 0
+            given = {"axis": 0, **given}  # NumPy: ufunc.reduce is along axis 0
+            return called(f"{ufunc.__name__}.reduce", REDUCTIONS[ufunc], inputs, given)
         if method != "__call__" or function is None:
             name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-            raise RecordingError(f"np.{name} cannot be recorded; {remedy(ufunc)}")
+            raise RecordingError(f"np.{name} cannot be recorded; {remedy(name)}")
         if any(value is not None for value in options.values()):
             raise RecordingError(f"np.{ufunc.__name__} is recorded without options, got {sorted(options)}")
         return function(*map(weak, inputs))
@@ -267,8 +268,8 @@ class Tensor(Symbol):
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         recorded = FUNCTIONS.get(function)
         if recorded is None:
-            raise RecordingError(f"np.{function.__name__} cannot be recorded; {remedy(function)}")
-        return recorded(*args, **options)
+            raise RecordingError(f"np.{function.__name__} cannot be recorded; {remedy(function.__name__)}")
+        return called(function.__name__, recorded, args, options)
 
 
 def _method(name: str, function: Callable[..., Any], swapped: bool = False) -> None:

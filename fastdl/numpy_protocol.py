@@ -1,6 +1,8 @@
 """Which op stands for which NumPy function when a recorded tensor meets it (NEP 13 and NEP 18)."""
 
 import difflib
+import inspect
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +84,10 @@ def _in_its_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
             options["ddof"] = int(options["ddof"]) if options["ddof"].is_integer() else options["ddof"]
         return function(x, axis, **options)
 
+    x, axis, *others = inspect.signature(function).parameters.values()
+    dtype = inspect.Parameter("dtype", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    named = [other.replace(kind=inspect.Parameter.KEYWORD_ONLY) for other in others]
+    call.__signature__ = inspect.Signature([x, axis, dtype, *named])  # type: ignore[attr-defined]
     return call
 
 
@@ -96,15 +102,37 @@ def weak(x: Any) -> Any:
 REDUCTIONS[np.add] = _in_its_dtype(F.sum)
 
 
-def remedy(function: Any) -> str:
-    """What to say about a function of NumPy's that cannot be recorded."""
-    name = function.__name__
+def remedy(name: str) -> str:
+    """What to say about a function of NumPy's, or a method of one, that cannot be recorded."""
     ours = [other for other in F.__all__ if not other.endswith(("_backward", "_update"))]
     known = {other: f"F.{other}" for other in ours} | {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.75)
+    if name.startswith("nan") and name[3:] in known:
+        return f"did you mean {known[name[3:]]}? It lets NaN through"
+    close = [] if "." in name else difflib.get_close_matches(name, known, n=3, cutoff=0.75)
     if close:
         return f"did you mean {' or '.join(known[other] for other in close)}?"
     return f"write it with the functions of fastdl.functional: {', '.join(ours)}"
+
+
+def called(name: str, recorded: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+    """The result of what stands for a function of NumPy's; an argument that it does not take is named."""
+    try:
+        inspect.signature(recorded).bind(*args, **options)
+    except TypeError as error:
+        raise TypeError(f"np.{name} on a recorded tensor: {error}; it takes {inspect.signature(recorded)}") from None
+    return recorded(*args, **options)
+
+
+def _dot(a: Any, b: Any) -> Any:
+    """Every line of a with every column of b, unlike matmul, which goes through stacks of matrices side by side."""
+    a, b = weak(a), weak(b)
+    if 0 in (np.ndim(a), np.ndim(b)):
+        return F.multiply(a, b)
+    if len(b.shape) < 3:
+        return F.matmul(a, b)
+    left, right = string.ascii_letters[: len(a.shape)], string.ascii_letters[len(a.shape) :][: len(b.shape)]
+    inside = right[:-2] + left[-1] + right[-1]
+    return F.einsum(f"{left},{inside}->{left[:-1]}{right[:-2]}{right[-1]}", a, b)
 
 
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -148,7 +176,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.take_along_axis: F.take_along_axis,
     np.broadcast_to: F.broadcast_to,
     np.clip: clip,
-    np.dot: F.matmul,
+    np.dot: _dot,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,

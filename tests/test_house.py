@@ -44,6 +44,7 @@ THIRD_PARTIES = {
     "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},
     "saving": NUMPY | {"safetensors"},
+    "testing": NUMPY | {"tqdm"},
 }
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 330, 75
 

@@ -49,6 +49,10 @@ X = np.random.default_rng(3).standard_normal((2, 3))
         lambda x: x.var(0, ddof=1) + x.std(axis=0),
         lambda x: x.clip(0, 1).cumsum(axis=0).swapaxes(0, 1),
         lambda x: x[None].squeeze(),
+        lambda x: np.dot(x, 2.0) + np.dot(np.float64(3), x),
+        lambda x: np.dot(x, np.ones((4, 3, 5))) + np.dot(x[0], x[1]),
+        lambda x: np.dot(np.ones((4, 2)), x),
+        lambda x: np.dot(np.stack([x, 2 * x]), np.stack([x.T, 3 * x.T])),
     ],
 )
 def test_recorded_as_numpy_does_it(function):
@@ -74,12 +78,33 @@ def test_another_dtype_for_the_sum_is_refused():
 
 
 def test_what_cannot_be_recorded_names_what_can():
-    with pytest.raises(fd.RecordingError, match=r"np\.nanmax cannot be recorded; did you mean np\.amax"):
+    with pytest.raises(
+        fd.RecordingError, match=r"np\.nanmax cannot be recorded; did you mean np\.max\? It lets NaN through"
+    ):
         fd.compile(lambda x: np.nanmax(x))(X)
     with pytest.raises(
         fd.RecordingError, match=r"np\.heaviside cannot .* functions of fastdl\.functional: abs, .* where"
     ):
         fd.compile(lambda x: np.heaviside(x, 0.0))(X)
+
+
+def test_a_method_that_cannot_be_recorded_is_not_taken_for_its_function():
+    with pytest.raises(fd.RecordingError, match=r"np\.logical_and\.reduce cannot be recorded; write it"):
+        fd.compile(lambda x: np.logical_and.reduce(x > 0))(X)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.max(x, initial=0.0), r"np\.max on a recorded tensor: .*'initial'; it takes \(x.*axis.*keepdims"),
+        (lambda x: np.zeros_like(x, dtype=bool), r"np\.zeros_like on .*'dtype'; it takes \(x\)"),
+        (lambda x: np.mean(x, 0, None, None, True), r"np\.mean on a recorded tensor: too many positional arguments"),
+        (lambda x: np.add.reduce(x, initial=1.0), r"np\.add\.reduce on a recorded tensor: .*'initial'"),
+    ],
+)
+def test_an_argument_that_is_not_taken_is_named_with_the_function(function, message):
+    with pytest.raises(TypeError, match=message):
+        fd.compile(function)(X)
 
 
 def test_tensors_are_not_changed_in_place():

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import subprocess
 import sys
 from importlib import metadata
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastdl
+from fastdl.benchmark.peers import LIBRARIES
 
 NAME = "fastdl-numba"
 
@@ -70,12 +72,38 @@ def modules():
     return [name for name in names if not name.endswith("__main__")]
 
 
+def loaded(name):
+    """A module of the package; skips the test for what imports a peer of the benchmark that is not installed."""
+    peer = name.removeprefix("fastdl.benchmark.peers._")
+    if peer in LIBRARIES:
+        pytest.importorskip(LIBRARIES[peer], reason="this peer of the benchmark is not installed")
+    return importlib.import_module(name)
+
+
 @pytest.mark.parametrize("name", modules())
 def test_the_examples_of_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(name)
+    module = loaded(name)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     for example in doctest.DocTestFinder(exclude_empty=True).find(module, name):
         report = []
         runner.run(example, out=report.append)
         assert not runner.failures, "".join(report)
+
+
+PUBLIC = ("functional", "nn", "optim", "init", "training", "datasets", "testing", "reference", "benchmark")
+
+
+def test_the_examples_of_public_names_are_among_them():
+    """Doctest looks into a module for what was defined there, and passes by what a decorator hides."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    names = [name for name in modules() if "peers" not in name]
+    run = {test.name for name in names for test in finder.find(importlib.import_module(name), name) if test.examples}
+    shown, hidden = 0, []
+    for home in (fastdl, *(importlib.import_module(f"fastdl.{name}") for name in PUBLIC)):
+        for name in home.__all__:
+            value = getattr(home, name)
+            if (inspect.isclass(value) or inspect.isroutine(value)) and ">>>" in (value.__doc__ or ""):
+                shown += 1
+                hidden += [name] if f"{value.__module__}.{value.__qualname__}" not in run else []
+    assert shown > 400 and not hidden

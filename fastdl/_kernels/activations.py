@@ -54,6 +54,14 @@ def _both_sigmoids(args, x):  # type: ignore[no-untyped-def]
 
 
 @inline
+def _near(args, x):  # type: ignore[no-untyped-def]
+    """x up to 1000 from 0, where every exponential here is 0: products of 0 and a larger one might become 0 times inf,
+    because factors may be multiplied in any order."""
+    x = number(args, 1000) if x > 1000 else x
+    return number(args, -1000) if x < -1000 else x
+
+
+@inline
 def _both_gates_of_mish(args, x):  # type: ignore[no-untyped-def]
     """t = tanh(log(1 + e**x)) and 1 - t. With u = e**x: t = u (u + 2) / (u (u + 2) + 2); for x > 0 in 1 / u."""
     u = vm.exp(-abs(x))
@@ -137,6 +145,7 @@ def _silu_grad(args, g, x, o):  # type: ignore[no-untyped-def]
 
 
 def _mish_grad(args, g, x, o):  # type: ignore[no-untyped-def]
+    x = _near(args, x)
     s, _ = _both_sigmoids(args, x)
     t, rest = _both_gates_of_mish(args, x)
     return g * (t + x * (s * rest * (number(args, 1) + t)))
@@ -148,6 +157,7 @@ def _gelu_grad(args, g, x, o):  # type: ignore[no-untyped-def]
 
 
 def _gelu_tanh_grad(args, g, x, o):  # type: ignore[no-untyped-def]
+    x = _near(args, x)
     z, slope = _bent(args, x)
     s, rest = _both_sigmoids(args, z)
     return g * (s + x * (s * rest) * slope)

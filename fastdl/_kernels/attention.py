@@ -36,6 +36,7 @@ from .block import (
 )
 from .compiler import inline
 from .matmul import outer_rows
+from .vector_max import maximum
 
 
 @inline
@@ -126,16 +127,6 @@ def dot(a, b, n, zero):  # type: ignore[no-untyped-def]
     for j in range(n):
         s += a[j] * b[j]
     return s
-
-
-@inline
-def maximum(x, n):  # type: ignore[no-untyped-def]
-    """The largest of n numbers; a NaN may be passed over."""
-    m = vm.ordered(x[0])
-    for j in range(1, n):
-        v = vm.ordered(x[j])
-        m = v if v > m else m
-    return vm.from_ordered(x[0], m)
 
 
 @inline

@@ -9,9 +9,10 @@ by block.
 import numpy as np
 
 from . import vector_math as vm
-from .attention import dot, fill, finite, keys_seen, mask_row, maximum, multiply, put, rows_of, scale
+from .attention import dot, fill, finite, keys_seen, mask_row, multiply, put, rows_of, scale
 from .block import integer, number, pointer, real, shift
 from .compiler import inline
+from .vector_max import maximum
 
 
 @inline

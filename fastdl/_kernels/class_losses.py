@@ -13,6 +13,7 @@ or pixels of an image, 12 classes, 13 rows of a cell or cells of an image, 14 sm
 from . import vector_math as vm
 from .block import doubles, integer, integers, number, pointer, real, shift, stack
 from .compiler import inline
+from .vector_max import maximum
 
 NONE, SUM, MEAN = -1, 0, 1  # modes
 
@@ -185,24 +186,6 @@ def store(args, cell, losses, count, start, w):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _top(args, lanes, z, n):  # type: ignore[no-untyped-def]
-    """The largest of n numbers, where a NaN may be passed over: it comes back in the exponentials."""
-    top, done = z[0], 0
-    if n >= 64:
-        done = n // 32 * 32
-        for j in range(32):
-            lanes[j] = top
-        for i in range(0, done, 32):
-            for j in range(32):
-                lanes[j] = z[i + j] if z[i + j] > lanes[j] else lanes[j]
-        for j in range(32):
-            top = lanes[j] if lanes[j] > top else top
-    for i in range(done, n):
-        top = z[i] if z[i] > top else top
-    return top
-
-
-@inline
 def row_exponentials(args, e, tops, sums, z, count, classes, to, keep):  # type: ignore[no-untyped-def]
     """Of ``count`` rows: the largest logit, the sum of exp(z - largest), and if ``keep`` these exponentials.
 
@@ -210,7 +193,7 @@ def row_exponentials(args, e, tops, sums, z, count, classes, to, keep):  # type:
     loop, since few classes do not fill vectors.
     """
     for r in range(count):
-        tops[r] = _top(args, e, shift(z, r * classes), classes)
+        tops[r] = maximum(shift(z, r * classes), classes)
         sums[r] = 0
     for first in range(0, classes, 2048):
         width = min(2048, classes - first)

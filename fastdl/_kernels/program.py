@@ -19,7 +19,7 @@ from .loader import Kernel
 
 # A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
 # parallel region costs about 2 us. The choice depends on shapes only and never changes the result.
-WORK_PER_PART = 10_000
+WORK_PER_PART: float = 10_000
 
 NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4
 _NULL_SLOT = (NO_BASE, 0)

@@ -13,16 +13,7 @@ in a row makes the whole row NaN, as in the formula with the maximum subtracted.
 from . import vector_math as vm
 from .block import integer, number, pointer, shift, stack
 from .compiler import inline
-
-
-@inline
-def _maximum(x, n):  # type: ignore[no-untyped-def]
-    """The largest of n numbers; integers, unlike floats, are compared many at a time. A NaN may be passed over."""
-    m = vm.ordered(x[0])
-    for j in range(1, n):
-        v = vm.ordered(x[j])
-        m = v if v > m else m
-    return vm.from_ordered(x[0], m)
+from .vector_max import maximum
 
 
 @inline
@@ -65,7 +56,7 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
     def short_rows(args, y, x, n, count, t, tops):  # type: ignore[no-untyped-def]
         for row in range(count):
             q, u = shift(x, row * n), shift(t, row * n)
-            m = _maximum(q, n)
+            m = maximum(q, n)
             tops[row] = m
             for j in range(n):
                 u[j] = q[j] - m
@@ -85,7 +76,7 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
 
     @inline
     def long_row(args, y, x, n, t):  # type: ignore[no-untyped-def]
-        m, s = _maximum(x, n), number(args, 0)
+        m, s = maximum(x, n), number(args, 0)
         for start in range(0, n, 512):
             p, q, size = shift(y, start), shift(x, start), min(512, n - start)
             for j in range(size):

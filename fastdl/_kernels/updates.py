@@ -165,6 +165,6 @@ def schedule(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     elif u >= 1:
         rate[0] = b
     elif kind == 1:
-        rate[0] = b + (a - b) * (1 + np.cos(np.pi * u)) / 2
+        rate[0] = a + (b - a) * (1 - np.cos(np.pi * u)) / 2
     else:
         rate[0] = a + (b - a) * u

@@ -8,7 +8,8 @@ in libm, subnormal arguments and results too. Bounds of the error in units in th
 
     exp 1 / 1    expm1 1.5 / 1.5    log 0.8 / 0.9    log1p 2.5 / 2.5    tanh 1.5 / 1.5    sigmoid 2.5 / 2.5
 
-The error function is in ``vector_erf.py``, sine and cosine are in ``vector_sin.py``.
+The error function is in ``vector_erf.py``, sine and cosine in ``vector_sin.py``, the largest of many in
+``vector_max.py``.
 
 Integers are made from floats and back by adding a number so large that the units digit of the sum is its last bit:
 processors before AVX-512 have no vector instructions for 64-bit conversions. These helpers are compiled without
@@ -60,16 +61,6 @@ def tanh(x):  # type: ignore[no-untyped-def]
 
 def sigmoid(x):  # type: ignore[no-untyped-def]
     """1 / (1 + e**-x)."""
-    raise NotImplementedError("only inside a kernel")
-
-
-def ordered(x):  # type: ignore[no-untyped-def]
-    """An integer that orders as the float x does; NaN comes after everything, or before if its sign is negative."""
-    raise NotImplementedError("only inside a kernel")
-
-
-def from_ordered(like, k):  # type: ignore[no-untyped-def]
-    """The float of the type of ``like`` that :func:`ordered` made k of."""
     raise NotImplementedError("only inside a kernel")
 
 
@@ -274,30 +265,6 @@ def _sigmoid(x):  # type: ignore[no-untyped-def]
         # e**-|x| never overflows, so that the smallest results keep their digits.
         small = exp(-abs(x))
         return (small if x < 0 else one) / (one + small)
-
-    return implementation
-
-
-@overload(ordered, jit_options=IN_ORDER_OPTIONS, strict=False)
-def _ordered(x):  # type: ignore[no-untyped-def]
-    integer = np.int32 if x == types.float32 else np.int64
-    sign, others = integer(x.bitwidth - 1), integer(2 ** (x.bitwidth - 1) - 1)
-
-    def implementation(x):  # type: ignore[no-untyped-def]
-        # The bits of negative floats order the wrong way round: all but the sign are flipped.
-        bits = to_bits(x)
-        return integer(bits ^ integer(integer(bits >> sign) & others))
-
-    return implementation
-
-
-@overload(from_ordered, jit_options=IN_ORDER_OPTIONS, strict=False)
-def _from_ordered(like, k):  # type: ignore[no-untyped-def]
-    integer = np.int32 if like == types.float32 else np.int64
-    sign, others = integer(like.bitwidth - 1), integer(2 ** (like.bitwidth - 1) - 1)
-
-    def implementation(like, k):  # type: ignore[no-untyped-def]
-        return from_bits(like, integer(k ^ integer(integer(k >> sign) & others)))
 
     return implementation
 

@@ -1,10 +1,10 @@
 """The command `fastdl`: train a network on a table or on images, evaluate it and predict with it.
 
-`parser.py` has the options; `train.py`, `evaluate.py`, `predict.py`, `summary.py`, `warmup.py` and `doctor.py` have a
-command each. Between them: `data.py` reads what DATA names, `preparation.py` is what is kept with a model so that later
-data are treated alike, `networks.py` builds networks, `modelfile.py` and `files.py` write, `scores.py` judges and
-`report.py` prints. Bad input ends with one line on standard error and exit code 2. A command is imported when it is
-called, so that ``--help`` comes at once.
+`parser.py` has the options; `train.py`, `evaluate.py`, `predict.py`, `summary.py`, `bench.py`, `verify.py`, `warmup.py`
+and `doctor.py` have a command each. Between them: `data.py` reads what DATA names, `preparation.py` is what is kept
+with a model so that later data are treated alike, `networks.py` builds networks, `modelfile.py` and `files.py` write,
+`scores.py` judges and `report.py` prints. Bad input ends with one line on standard error and exit code 2. A command is
+imported when it is called, so that ``--help`` comes at once.
 """
 
 import contextlib

@@ -11,6 +11,7 @@ from .errors import CommandError
 MODELS = ("logistic", "mlp", "cnn")
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+TYPES = ("bool", "float", "int", "str", "tuple")
 DEFAULT_FILE = "fastdl-model.safetensors"
 
 _DATA = "a bundled data set (mnist5k, digits, breast_cancer), a .csv file or an .npz file"
@@ -22,6 +23,11 @@ _BENCH = (
     "Every library runs in a process of its own with the same number of threads, turn about, in several rounds. "
     "Exit code 1 if a result of fastdl is wrong."
 )
+_VERIFY = (
+    "Without --function: fastdl's own ops on this machine, all or those named; forward and backward against naive "
+    "references, gradients against finite differences, one thread against two. Errors are printed as shares of what is "
+    "allowed. Exit code 1 if something is wrong, with the failing case as code to paste."
+)
 _EXAMPLES = """\
 examples:
   fastdl train mnist5k
@@ -29,6 +35,7 @@ examples:
   fastdl evaluate patients.safetensors new-patients.csv
   fastdl predict patients.safetensors unknown.csv --out predictions.csv
   fastdl bench quick
+  fastdl verify conv2d --function my_kernels.py:conv2d
 """
 
 
@@ -67,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = command("summary", "Show the layers of a model file, and how it was trained.")
     summary.add_argument("model", metavar="MODEL", help="a file written by fastdl train or fd.save")
     _bench(command("bench", "Time fastdl beside other libraries on this machine; results are verified first.", _BENCH))
+    _verify(command("verify", "Verify kernels, fastdl's or your own, against naive references.", _VERIFY))
     command("warmup", "Compile all kernels for this machine now, so that nothing waits for them later.")
     command("doctor", "Check the installation; for each fault say the remedy. Exit code 1 if there is a fault.")
     return parser
@@ -102,6 +110,25 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     add("--json", metavar="FILE", help="write all that was measured")
     add("--compare", metavar="FILE", help="an earlier --json: how much faster fastdl is now")
     add("--picture", metavar="FILE", help="draw the ratios (.png, .svg, .pdf); needs matplotlib")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("ops", nargs="*", metavar="OP", help="conv2d, softmax, ...; default: all; conv2d_backward with --function")
+    add("--function", metavar="WHERE:NAME", help="your own kernel for OP: my_module:my_conv or path/to/file.py:my_conv")
+    add("--only", type=_only, metavar="A,B", help="the options of OP that it takes: stride,padding or stride:int or ''")
+    add("--cases", type=_count, metavar="N", help="for each dtype; default: 50 of each op, 200 of a function")
+    add("--seed", type=_seed, default=0, metavar="N", help="other cases; default: 0")
+    add("--dtype", choices=("float32", "float64"), help="default: both")
+
+
+def _only(text: str) -> dict[str, str]:
+    """`stride:int,bias` as {"stride": "int", "bias": ""}."""
+    parts = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    for _, _, kind in parts:
+        if kind not in ("", *TYPES):
+            raise argparse.ArgumentTypeError(f"got the type {kind!r}, expected {', '.join(TYPES)} or none")
+    return {name: kind for name, _, kind in parts}
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:

@@ -51,11 +51,10 @@ def linear(n: int = 200, *, noise: float = 0.0, seed: int = 0) -> Classes:
     """
     n, noise, rng = _checked("linear", n, noise, seed)
     y = _halves(n)
-    # Along the line and across it, in a square turned by 45 degrees, so that all lies in [-1, 1] x [-1, 1].
+    # Along the line and across it, |along| + |across| <= 1, which is [-1, 1] x [-1, 1] turned by 45 degrees.
     across = rng.uniform(0.1, 1, n) * np.where(y == 1, 1, -1)
     along = rng.uniform(-1, 1, n) * (1 - np.abs(across))
-    X = np.stack([across + along, across - along], 1) / 2 + np.sign(across)[:, None] * 0.05
-    return _classes(np.clip(X, -1, 1), y, noise, rng)
+    return _classes(np.stack([across + along, across - along], 1), y, noise, rng)
 
 
 def xor(n: int = 200, *, noise: float = 0.0, seed: int = 0) -> Classes:

@@ -14,7 +14,7 @@ from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec
 from . import elementwise, reductions, shape
 from ._door import check_grad, choice, floats
-from ._lowering import broadcast_shape, cells
+from ._lowering import cells
 
 REDUCTIONS = ("mean", "sum", "none")
 FLOAT64 = np.dtype(np.float64)
@@ -127,7 +127,8 @@ def checked_weights(name: str, x: Any, **weights: Any) -> list[Any]:
     for argument, w in weights.items():
         if w is not None:
             _, w = floats(name, x=x, **{argument: w})
-            if broadcast_shape(name, tuple(w.shape), tuple(x.shape)) != tuple(x.shape):
+            behind = tuple(x.shape)[max(0, len(x.shape) - len(w.shape)) :]
+            if len(w.shape) > len(x.shape) or any(m not in (1, n) for m, n in zip(w.shape, behind, strict=True)):
                 raise ValueError(
                     f"{name}: {argument} is {tuple(w.shape)}, the targets are {tuple(x.shape)}; expected a shape that "
                     "repeats to theirs"

@@ -155,7 +155,8 @@ def attributes_of_sequences(
 def _check_axis(op_name: str, name: str, axis: Axis, kernel_size: Any, padding: Any, dilation: Any) -> None:
     came = f"kernel_size is {kernel_size!r}" + ("" if dilation in (None, 1) else f", dilation is {dilation!r}")
     if axis.padding > axis.reach // 2:
-        raise ValueError(f"{op_name}: padding is {padding!r}, {came}; expected at most half of it")
+        most = "half of it" if axis.dilation == 1 else f"{axis.reach // 2}, half of what the kernel reaches over"
+        raise ValueError(f"{op_name}: padding is {padding!r}, {came}; expected at most {most}")
     if axis.size == 0 or axis.outputs < 1:
         raise ValueError(
             f"{op_name}: x has {name} {axis.size}, padded to {axis.size + 2 * axis.padding}; {came}: "

@@ -198,10 +198,12 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
             raise ValueError(f"split: {parts} parts of axis {axis} of x {tuple(x.shape)}; expected a divisor of {n}")
         cuts = [n // parts * k for k in range(1, parts)]
     else:
+        wrong = f"split: indices_or_sections is {indices_or_sections!r}; expected an integer or a list of integers"
         if isinstance(indices_or_sections, Symbol) or not np.iterable(indices_or_sections):
-            raise TypeError(
-                f"split: indices_or_sections is {indices_or_sections!r}; expected an integer or a list of integers"
-            )
-        cuts = [operator.index(cut) for cut in indices_or_sections]
+            raise TypeError(wrong)
+        try:
+            cuts = [operator.index(cut) for cut in indices_or_sections]
+        except TypeError:
+            raise TypeError(wrong) from None
     front = (slice(None),) * axis
     return [indexing.slice(x, (*front, slice(start, stop))) for start, stop in zip([0, *cuts], [*cuts, n], strict=True)]

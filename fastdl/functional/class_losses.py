@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import Primitive, Symbol, op
 from . import _class_losses as primitives
-from ._door import array, choice, describe, floats, indices
+from ._door import INT64, array, choice, describe, floats, indices
 from ._draw import losses as draw
 from ._losses import REDUCTIONS, loss_grad
 
@@ -22,7 +22,10 @@ def _checked(
     choice(name, "reduction", reduction, REDUCTIONS)
     given = {what: scores} if weight is None else {what: scores, "weight": weight}
     z, w = (*floats(name, **given), None)[:2]
-    t = np.asarray(target) if isinstance(target, (int, list, tuple)) else array(name, "target", target)
+    t = target
+    if isinstance(t, (int, list, tuple)):
+        t = np.asarray(t, None if np.size(t) else INT64)  # nothing would be float64
+    t = array(name, "target", t)
     if t.dtype.kind == "f":
         raise TypeError(
             f"{name}: target has dtype {t.dtype}; expected integer classes. Use mse_loss for targets that are numbers, "
@@ -41,6 +44,8 @@ def _checked(
         )
     if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
         raise TypeError(f"{name}: ignore_index is {ignore_index!r}; expected an integer")
+    if not -(2**63) <= ignore_index < 2**63:
+        raise ValueError(f"{name}: ignore_index is {ignore_index}; expected an integer that an int64 holds")
     return [z, t, w, int(ignore_index)]
 
 

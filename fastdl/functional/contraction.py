@@ -239,7 +239,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     order of the alphabet. All operands are float32 or all float64; axes of size 1 are repeated where needed.
 
     Operands are multiplied two at a time, the pair with the fewest products first, as matrix products of
-    :func:`matmul`: several operands cost no more than the largest of these.
+    :func:`matmul`: several operands cost no more than the largest of these. Where nothing is multiplied, summed
+    or turned ("ii->i"), the result shares the memory of the operand: copy it before writing to it.
 
     Raises ValueError that names the label for subscripts that do not fit.
 

@@ -85,9 +85,7 @@ def _lower_indexed(name: str, lowering: Lowering, result: Operand, inputs: Seque
     values, index = inputs
     n, c, p, q = sizes(layout, index.shape)
     _, _, h, w = sizes(layout, result.shape if name == "max_pool2d_grad" else values.shape)
-    code = lowering.failure(
-        IndexError(f"max_pool2d_backward: index holds a number outside 0..{h * w - 1} (H x W pixels)")
-    )
+    code = lowering.failure(IndexError(f"index holds a number outside 0..{h * w - 1}, the pixels of a plane"))
     place = place_for(lowering, result, layout)
     arguments: list[Argument | Operand] = [
         place,
@@ -161,7 +159,8 @@ def max_pool2d(
 
     x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result is (N, C, P, Q) or
     (N, P, Q, C). ``kernel_size``, ``stride`` (None: the kernel_size), ``padding`` (at most half of what the kernel
-    reaches over) and ``dilation`` are integers or pairs (height, width).
+    reaches over; PyTorch, which does not count the dilation, allows half of the kernel_size) and ``dilation`` are
+    integers or pairs (height, width).
 
     Raises ValueError if a window does not fit into the padded image, or lies in the padding only.
 
@@ -210,7 +209,10 @@ def send_back(
         _, index = primitive(x, **attrs)
     else:
         index = check_grad(name, indices(name, "index", index), result, INT64, "index")
-    (dx,) = max_pool2d_grad(grad, index, shape=tuple(x.shape), layout=attrs["layout"])
+    try:
+        (dx,) = max_pool2d_grad(grad, index, shape=tuple(x.shape), layout=attrs["layout"])
+    except IndexError as error:
+        raise IndexError(f"{name}: {error}") from None
     return (dx,)
 
 

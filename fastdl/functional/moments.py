@@ -96,7 +96,7 @@ def std_backward(
     if output is None:
         y = reductions._finished(_std(x, axes=axes, ddof=int(ddof))[0], x, axes, True)
     else:
-        y, _ = reductions._arriving("std_backward", output, x, axis, keepdims)
+        y, _ = reductions._arriving("std_backward", output, x, axis, keepdims, "output")
     slope = comparisons.where(comparisons.equal(y, 0), 0.0, elementwise.divide(g, y))
     return (_pulled(slope, x, axes, ddof, 1.0),)
 

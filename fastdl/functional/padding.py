@@ -126,7 +126,9 @@ def _attributes(op_name: str, x: Any, padding: Any, mode: Any, value: Any) -> di
                 f"{op_name}: padding of axis {axis} is {pair}, {describe(x=x)}; expected at most {most} with mode "
                 f"{mode!r}, which has no more elements to take"
             )
-    return {"padding": pairs, "mode": str(mode), "value": float(value) if mode == "constant" else 0.0}
+    # One NaN for all: another would be another key in the cache of programs.
+    number = 0.0 if mode != "constant" else math.nan if value != value else float(value)
+    return {"padding": pairs, "mode": str(mode), "value": number}
 
 
 def _pairs(op_name: str, x: Any, padding: Any) -> Pairs:
@@ -139,6 +141,8 @@ def _pairs(op_name: str, x: Any, padding: Any) -> Pairs:
         given = np.asarray(None)
     if given.dtype.kind not in "iu" and given.size:
         raise TypeError(f"{op_name}: padding is {padding!r}; expected {wanted}")
+    if given.size == 0 and ndim == 0:
+        return ()
     if given.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
         raise ValueError(f"{op_name}: padding is {padding!r}, {describe(x=x)}; expected {wanted}")
     if given.size and given.min() < 0:

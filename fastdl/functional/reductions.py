@@ -84,11 +84,11 @@ def _finished(y: Any, x: Any, axes: Shape, keepdims: bool) -> Any:
     return shape.reshape(y, _kept(x.shape, axes)) if keepdims else y
 
 
-def _arriving(name: str, grad: Any, x: Any, axis: Axis, keepdims: bool) -> tuple[Any, Shape]:
-    """The gradient with the reduced axes as size 1, and these axes."""
+def _arriving(name: str, grad: Any, x: Any, axis: Axis, keepdims: bool, argument: str = "grad") -> tuple[Any, Shape]:
+    """The gradient, or what else has the result's shape, with the reduced axes as size 1, and these axes."""
     (x,) = floats(name, x=x)
     axes = axes_of(name, axis, len(x.shape))
-    grad = check_grad(name, grad, _kept(x.shape, axes) if keepdims else _infer(x, axes)[0].shape, x.dtype)
+    grad = check_grad(name, grad, _kept(x.shape, axes) if keepdims else _infer(x, axes)[0].shape, x.dtype, argument)
     return shape.reshape(grad, _kept(x.shape, axes)), axes
 
 

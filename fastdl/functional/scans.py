@@ -145,7 +145,10 @@ def top_k_backward(
         _, indices = top_k(x, k, axis, largest=largest)
     else:
         indices = check_grad("top_k_backward", indices, result, INT64, "indices", "the forward's indices")
-    return indexing._take_along_axis_grad(grad, indices, n=x.shape[axis], axis=axis)
+    try:
+        return indexing._take_along_axis_grad(grad, indices, n=x.shape[axis], axis=axis)
+    except IndexError as error:
+        raise IndexError(str(error).replace("take_along_axis", "top_k_backward", 1)) from None
 
 
 @op(draw=draw.top_k)

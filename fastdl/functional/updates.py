@@ -86,6 +86,7 @@ def sgd_update(
 
     Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
 
+    >>> import numpy as np
     >>> p, velocity = sgd_update(np.ones(1), np.full(1, 2.0), np.zeros(1), 0, 0.1, momentum=0.9)
     >>> sgd_update(p, np.full(1, 2.0), velocity, 1, 0.1, momentum=0.9)
     (array([0.42]), array([3.8]))
@@ -135,6 +136,7 @@ def adam_update(
     The corrections 1 - beta^t are computed in float64. Kingma and Ba, Adam (2015), algorithm 1; Loshchilov and Hutter,
     Decoupled weight decay regularization (2019), algorithm 2.
 
+    >>> import numpy as np
     >>> p, m, v = adam_update(np.ones(2), np.array([0.5, -20.0]), np.zeros(2), np.zeros(2), 0, 0.1)
     >>> p.round(4)
     array([0.9, 1.1])

@@ -105,6 +105,14 @@ from ._shape import (
     Rescale,
     Unflatten,
 )
+from ._transformer import (
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from ._transformer_layers import (
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 from .module import (
     Module,
 )
@@ -171,6 +179,10 @@ LAYERS: dict[str, type[Module]] = {
         Softplus,
         Softsign,
         Tanh,
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
         Unflatten,
         ZeroPad2d,
     )
@@ -242,6 +254,10 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "ZeroPad2d",
     "is_training",

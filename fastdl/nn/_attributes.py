@@ -3,6 +3,7 @@
 Reading an attribute gives the array that counts now: the module's own, or what ``apply`` put in its place.
 """
 
+import inspect
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -58,12 +59,24 @@ class Buffer(_Marked):
     kind = "_buffers"
 
 
+class _Signature:
+    """What ``help`` shows of a class of modules: the arguments of its __init__, not the (*_, **__) of __new__."""
+
+    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")  # a module itself is called with what its __call__ takes
+        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
 class Attributes:
     """Files parameters, buffers and modules by name, in the order of their first assignment."""
 
     _parameters: dict[str, Array]
     _buffers: dict[str, Array]
     _modules: dict[str, Any]
+
+    __signature__ = _Signature()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         self = super().__new__(cls)

@@ -15,7 +15,8 @@ class Dense(Module):
     """A dense (fully connected) layer: y = x W' + b, as a = Wx + b for each sample.
 
     x (..., in_features) -> y (..., out_features). Parameters as PyTorch's Linear: ``weight`` (out, in) and ``bias``
-    (out,), both drawn from U(-1/sqrt(in), 1/sqrt(in)). Also named ``Linear``.
+    (out,), both drawn from U(-1/sqrt(in), 1/sqrt(in)). A call takes ``activation="relu"`` or another name of
+    ``F.dense``. Also named ``Linear``.
 
     >>> from fastdl import nn
     >>> layer = nn.Dense(2, 3)
@@ -33,8 +34,8 @@ class Dense(Module):
             Parameter(init.torch_uniform(self.out_features, self.in_features, dtype=kind)) if with_bias else None
         )
 
-    def __call__(self, x: Any) -> Any:
-        return F.dense(self._input(x, self.weight.dtype), self.weight, self.bias)
+    def __call__(self, x: Any, *, activation: str | None = None) -> Any:
+        return F.dense(self._input(x, self.weight.dtype), self.weight, self.bias, activation=activation)
 
     def config(self) -> dict[str, Any]:
         return {

@@ -53,8 +53,9 @@ class Learner:
         classes, floats are values, one-hot floats are asked about. ``optimizer``: "adam" (also if None), "sgd",
         "adamw", "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
         ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
-        initial weights). ``metrics``: "accuracy", "rmse", "mae", "r2" or functions of (targets, predictions).
-        ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the loss. ``callbacks``: see
+        initial weights). ``metrics``: "accuracy", "dice" (mean over classes), "rmse", "mae", "r2" or functions of
+        (targets, predictions). ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the
+        loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``callbacks``: see
         ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
         training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
 

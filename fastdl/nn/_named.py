@@ -4,11 +4,12 @@ The name of an array is the way to it, ``"0.weight"``; as a nested dict that is 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..ops import Array, Symbol
+from ..ops import Array, Shape, Symbol
 
 if TYPE_CHECKING:
     from .module import Module
@@ -68,27 +69,65 @@ def flat(tree: Any, caller: str) -> dict[str, Any]:
     return found
 
 
-def match(caller: str, expected: list[Slot], given: Mapping[str, Any]) -> list[tuple[Slot, Any]]:
-    """Each slot with its value. All that is missing, unexpected or misshapen is listed in one error."""
-    problems = [f"{s.name} {s.array.shape} is missing" for s in expected if s.name not in given]
+@dataclass(frozen=True, repr=False)
+class LoadReport:
+    """What ``load_state_dict`` loaded, by name, and what it left alone.
+
+    ``loaded``: names; ``missing``: shapes that nothing was given for; ``unexpected``: names that the model does not
+    have; ``misshapen``: (shape given, shape expected); ``mistyped``: what is wrong with the dtype. All that is not
+    loaded is empty after a strict load.
+    """
+
+    loaded: list[str] = field(default_factory=list)
+    missing: dict[str, Shape] = field(default_factory=dict)
+    unexpected: list[str] = field(default_factory=list)
+    misshapen: dict[str, tuple[Shape, Shape]] = field(default_factory=dict)
+    mistyped: dict[str, str] = field(default_factory=dict)
+
+    def problems(self) -> list[str]:
+        """A line for all that did not fit; empty if everything did."""
+        return [
+            *(f"{name} {shape} is missing" for name, shape in self.missing.items()),
+            *(f"{name} is unexpected" for name in self.unexpected),
+            *(f"{name} has shape {given}, expected {shape}" for name, (given, shape) in self.misshapen.items()),
+            *(f"{name} {reason}" for name, reason in self.mistyped.items()),
+        ]
+
+    def __repr__(self) -> str:
+        arrays = len(self.loaded) + len(self.missing) + len(self.misshapen) + len(self.mistyped)
+        return "\n  ".join([f"LoadReport: {len(self.loaded)} of {arrays} arrays loaded", *self.problems()])
+
+
+def compare(expected: list[Slot], given: Mapping[str, Any]) -> tuple[list[tuple[Slot, Any]], LoadReport]:
+    """Each slot that got a value that fits, with it, and the report on all of them."""
     known = {s.name for s in expected}
-    problems += [f"{name} is unexpected" for name in given if name not in known]
+    report = LoadReport(unexpected=[name for name in given if name not in known])
     pairs = []
     for slot in expected:
-        if slot.name in given:
-            value = given[slot.name]
-            if not isinstance(value, (np.ndarray, Symbol)):
-                try:
-                    value = np.asarray(value)
-                except Exception as error:
-                    problems.append(f"{slot.name} is a {type(value).__name__}, which makes no array ({error})")
-                    continue
-            if tuple(value.shape) != slot.array.shape:
-                problems.append(f"{slot.name} has shape {tuple(value.shape)}, expected {slot.array.shape}")
-            elif not _fits(value.dtype, slot.array.dtype):
-                problems.append(f"{slot.name} has dtype {value.dtype}, expected {slot.array.dtype}")
+        if slot.name not in given:
+            report.missing[slot.name] = slot.array.shape
+            continue
+        value = given[slot.name]
+        if not isinstance(value, (np.ndarray, Symbol)):
+            try:
+                value = np.asarray(value)
+            except Exception as error:
+                report.mistyped[slot.name] = f"is a {type(value).__name__}, which makes no array ({error})"
+                continue
+        if tuple(value.shape) != slot.array.shape:
+            report.misshapen[slot.name] = tuple(value.shape), slot.array.shape
+        elif not _fits(value.dtype, slot.array.dtype):
+            report.mistyped[slot.name] = f"has dtype {value.dtype}, expected {slot.array.dtype}"
+        else:
+            report.loaded.append(slot.name)
             pairs.append((slot, value))
-    if problems:
+    return pairs, report
+
+
+def match(caller: str, expected: list[Slot], given: Mapping[str, Any]) -> list[tuple[Slot, Any]]:
+    """Each slot with its value. All that is missing, unexpected or misshapen is listed in one error."""
+    pairs, report = compare(expected, given)
+    if problems := report.problems():
         raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}")
     return pairs
 

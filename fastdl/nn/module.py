@@ -16,10 +16,11 @@ from .. import functional as F
 from .. import init
 from ..ops import Array, Symbol
 from ..tree import flatten
+from . import _options
 from ._attributes import Attributes
 from ._frame import FRAME, TRAINING, Frame, running
 from ._learning import Learner
-from ._named import Slot, copy_in, flat, match, nested, slots
+from ._named import LoadReport, Slot, compare, copy_in, flat, match, nested, slots
 from ._summary import Summary, describe, summarize
 
 
@@ -196,12 +197,28 @@ class Module(Attributes, Learner):
         """Copies of parameters and buffers by full name, ``{"0.weight": ...}``: PyTorch's names, shapes and order."""
         return {s.name: s.array.copy() for s in self._slots()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copy in values by full name, also PyTorch's (``torch_model.state_dict()``).
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadReport:
+        """Copy in values by full name, also PyTorch's (``torch_model.state_dict()``); returns a report to print.
 
-        Raises ValueError that lists all that is missing, unexpected or misshapen, before anything is changed.
+        Raises ValueError that lists all that is missing, unexpected or misshapen, before anything is changed. With
+        ``strict=False`` what fits is loaded, all else is left as it is and named in the report. For values from a
+        file: ``fd.load_state_dict(path)``.
+
+        >>> import numpy as np
+        >>> from fastdl import nn
+        >>> nn.Dense(2, 3).load_state_dict({"weight": np.zeros((3, 2)), "head.bias": np.zeros(4)}, strict=False)
+        LoadReport: 1 of 2 arrays loaded
+          bias (3,) is missing
+          head.bias is unexpected
         """
-        copy_in(match("load_state_dict", self._slots(), flat(state, "load_state_dict: state")))
+        values = flat(state, "load_state_dict: state")
+        if not _options.flag("load_state_dict", "strict", strict):
+            pairs, report = compare(self._slots(), values)
+        else:
+            pairs = match("load_state_dict", self._slots(), values)
+            report = LoadReport([slot.name for slot, _ in pairs])
+        copy_in(pairs)
+        return report
 
     @property
     def num_parameters(self) -> int:

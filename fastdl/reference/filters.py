@@ -20,11 +20,13 @@ def filter2d(
 
     y[i, j, c] = sum_{u, v} kernel[u, v] image[i + u - U//2, j + v - V//2, c]; and in border "valid", where the result
     has only the (H - U + 1, W - V + 1) pixels whose window fits in, image[i + u, j + v, c].
-    What stands outside the image, here for the row abcdefgh:
+    What stands outside the image, here for the row abcdefgh::
+
         "reflect101"  gfedcb|abcdefgh|gfedcba
         "reflect"     fedcba|abcdefgh|hgfedcb
         "nearest"     aaaaaa|abcdefgh|hhhhhhh
         "constant"    000000|abcdefgh|0000000
+
     Shapes: image (H, W) or (H, W, C), kernel (U, V), y as the image.
 
     >>> filter2d([[1, 2, 4, 8]], [[1, 10, 100]]).tolist()

@@ -8,10 +8,11 @@ is a name to show: such a model has to be given to ``load``.
 import inspect
 from typing import Any
 
-from ..nn import LAYERS, Module, ModuleList, Residual, Sequential
+from ..nn import LAYERS, Module, ModuleList, Residual, Sequential, TransformerDecoder, TransformerEncoder
 from .errors import clipped
 
-_CONTAINERS = (Sequential, ModuleList, Residual)
+_STACKS = {TransformerEncoder: TransformerEncoder._of, TransformerDecoder: TransformerDecoder._of}
+_CONTAINERS = (Sequential, ModuleList, Residual, *_STACKS)
 _DEEPEST = 100  # containers in containers
 _MOST = 100_000  # layers, shared ones counted wherever they stand: sharing must not make a small file endless work
 
@@ -100,6 +101,14 @@ def _container(
         if len(parts) != 1:
             raise ArchitectureError(f"{where} is a Residual of {len(parts)} parts; expected one")
         return Residual(_build(parts[0], f"{prefix}module", built, depth + 1))
+    if kind in _STACKS:
+        if len(parts) not in (1, 2):
+            raise ArchitectureError(f"{where} is a {kind.__name__} of {len(parts)} parts; expected layers and a norm")
+        names = ("layers", "norm")[: len(parts)]
+        made = [_build(part, prefix + name, built, depth + 1) for part, name in zip(parts, names, strict=True)]
+        if not isinstance(made[0], ModuleList):
+            raise ArchitectureError(f"{where} has a {type(made[0]).__name__} for its layers; expected a ModuleList")
+        return _STACKS[kind](made[0], made[1] if len(made) == 2 else None)
     layers = [_build(part, f"{prefix}{i}", built, depth + 1) for i, part in enumerate(parts)]
     return Sequential(*layers) if kind is Sequential else ModuleList(layers)
 

@@ -7,43 +7,27 @@ arrays are found in the header with the right shape and dtype, they are read.
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
-import safetensors
 
 from .. import init
 from ..nn import Module
 from ..nn._named import Slot, match
 from ..ops import Array
 from .architecture import ArchitectureError, build
+from .arrays import Malformed, opened, promise, read
 from .errors import ModelFileError, Path, PreparationWarning, check_path, clipped
 from .write import FORMAT
 
 COMMANDS_KEY = "fastdl_train"  # under which the command keeps the preparation of the data, in ``extra``
-_DTYPES = {
-    "BOOL": np.bool_,
-    "F16": np.float16,
-    "F32": np.float32,
-    "F64": np.float64,
-    "I16": np.int16,
-    "I32": np.int32,
-    "I64": np.int64,
-    "I8": np.int8,
-    "U16": np.uint16,
-    "U32": np.uint32,
-    "U64": np.uint64,
-    "U8": np.uint8,
-}
 
 
 def load(path: Path, model: Module | None = None) -> Module:
     """The model of a file that ``fd.save`` wrote.
 
     ``model``: an instance to fill and return instead of building one, for classes of your own, and for files from
-    elsewhere that hold arrays only (PyTorch's names and shapes are ours). It stays as it was if anything does not fit.
+    elsewhere that hold arrays only (PyTorch's names and shapes are ours; how PyTorch writes one: see
+    ``fd.load_state_dict``). It stays as it was if anything does not fit.
 
     Raises ModelFileError, which names the file and the reason, for files that are missing, truncated or of another
     kind, and for content that makes no model. Nothing that a file says is executed. Warns (PreparationWarning) of a
@@ -53,18 +37,18 @@ def load(path: Path, model: Module | None = None) -> Module:
     if model is not None and not isinstance(model, Module):
         raise TypeError(f"load: model is a {type(model).__name__}; expected an nn.Module or None")
     try:
-        with _opened(path) as file:
-            header = {name: _promise(file, name) for name in file.keys()}
+        with opened(path) as file:
+            header = {name: promise(file, name) for name in file.keys()}
             about = _about(file.metadata() or {}, needed=model is None)
             if model is None:
                 model = _build(about, header)
                 for slot in model._slots():
-                    slot.module._replace(slot.attribute, _read(file, slot.name))
+                    slot.module._replace(slot.attribute, read(path, file, slot.name))
             else:
                 pairs = _match(model._slots(), header)
-                for slot, values in [(slot, _read(file, slot.name)) for slot, _ in pairs]:
+                for slot, values in [(slot, read(path, file, slot.name)) for slot, _ in pairs]:
                     slot.array[...] = values
-    except (_Malformed, ArchitectureError) as error:
+    except (Malformed, ArchitectureError) as error:
         raise ModelFileError(path, str(error)) from None
     for name, value in about.items():
         if name in ("loss", "classes", "input_shape", "extra"):
@@ -79,46 +63,11 @@ def load(path: Path, model: Module | None = None) -> Module:
     return model
 
 
-class _Malformed(ValueError):
-    """Something in the file is not as it must be."""
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The file, its header checked by safetensors."""
-    try:
-        if not os.path.isfile(path):  # a device or pipe could keep us waiting
-            known = os.path.exists(path)
-            raise _Malformed("is not a file; give the path of a file" if known else "no such file; check the path")
-        with safetensors.safe_open(path, framework="numpy") as file:
-            yield file
-    except safetensors.SafetensorError as error:
-        raise _Malformed(f"is no safetensors file, or a damaged one ({error})") from None
-    except OSError as error:
-        raise _Malformed(f"cannot be read ({error.strerror or error}); check the path and the disk") from None
-
-
-def _promise(file: Any, name: str) -> Array:
-    """An array of the entry's shape and dtype that takes no memory."""
-    entry = file.get_slice(name)
-    dtype = _DTYPES.get(entry.get_dtype())
-    if dtype is None:
-        raise _Malformed(f"array {clipped(name)} has dtype {entry.get_dtype()}; expected one of {', '.join(_DTYPES)}")
-    try:
-        return np.broadcast_to(np.zeros((), dtype), entry.get_shape())
-    except (ValueError, OverflowError):
-        raise _Malformed(f"array {clipped(name)} has a shape beyond what NumPy can hold") from None
-
-
-def _read(file: Any, name: str) -> Array:
-    return np.array(file.get_tensor(name))
-
-
 def _match(expected: list[Slot], header: dict[str, Array]) -> list[tuple[Slot, Any]]:
     try:
         return match("load", expected, header)
     except ValueError as error:
-        raise _Malformed(str(error).removeprefix("load: ")) from None
+        raise Malformed(str(error).removeprefix("load: ")) from None
 
 
 def _build(about: dict[str, Any], header: dict[str, Array]) -> Module:
@@ -126,10 +75,10 @@ def _build(about: dict[str, Any], header: dict[str, Array]) -> Module:
     with init.shapes_only():
         model = build(about["architecture"])
     if model.dtype.name != about["dtype"]:
-        raise _Malformed(f"its layers are {model.dtype}, but its dtype is said to be {clipped(about['dtype'])}")
-    for slot, promise in _match(model._slots(), header):
-        if promise.dtype != slot.array.dtype:
-            raise _Malformed(f"array {slot.name} is {promise.dtype}, but its layer is {slot.array.dtype}")
+        raise Malformed(f"its layers are {model.dtype}, but its dtype is said to be {clipped(about['dtype'])}")
+    for slot, promised in _match(model._slots(), header):
+        if promised.dtype != slot.array.dtype:
+            raise Malformed(f"array {slot.name} is {promised.dtype}, but its layer is {slot.array.dtype}")
     return model
 
 
@@ -137,25 +86,25 @@ def _about(metadata: dict[str, str], needed: bool) -> dict[str, Any]:
     """What the metadata say, checked. Empty for a file from elsewhere."""
     if "fastdl" not in metadata:
         if needed:
-            raise _Malformed("holds arrays only and no model: make the model and pass it, fd.load(path, model)")
+            raise Malformed("holds arrays only and no model: make the model and pass it, fd.load(path, model)")
         return {}
     try:
         about = json.loads(metadata["fastdl"])
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _Malformed(f"its metadata are no JSON ({reason})") from None
+        raise Malformed(f"its metadata are no JSON ({reason})") from None
     if not isinstance(about, dict):
-        raise _Malformed(f"its metadata are {clipped(about)}; expected a dict")
+        raise Malformed(f"its metadata are {clipped(about)}; expected a dict")
     number = about.get("format")
     if type(number) is not int or number < 1:
-        raise _Malformed(f"its format is {clipped(number)}; expected {FORMAT}")
+        raise Malformed(f"its format is {clipped(number)}; expected {FORMAT}")
     if number > FORMAT:
-        raise _Malformed(f"its format is {clipped(number)}, this version of fastdl reads {FORMAT}: update fastdl")
+        raise Malformed(f"its format is {clipped(number)}, this version of fastdl reads {FORMAT}: update fastdl")
     for name, check in _CHECKS.items():
         if name not in about:
-            raise _Malformed(f"its metadata have no {name!r}")
+            raise Malformed(f"its metadata have no {name!r}")
         if not check(about[name]):
-            raise _Malformed(f"its {name} is {clipped(about[name])}, which makes no sense")
+            raise Malformed(f"its {name} is {clipped(about[name])}, which makes no sense")
     if about["input_shape"] is not None:
         about["input_shape"] = tuple(about["input_shape"])
     return about

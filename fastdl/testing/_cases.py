@@ -1,4 +1,4 @@
-"""Cases: arguments drawn from the registry, the layouts they may lie in, and their text as code.
+"""Cases: the arguments of one call, and the layouts in which their arrays may lie.
 
 A case of ``<op>_backward`` has the gradient of the result in front of the op's own arguments.
 """
@@ -15,6 +15,7 @@ from .. import reference
 from ..ops import OPS, Array, Op
 
 LITERAL_ELEMENTS = 256  # arguments with more elements than that are not written out
+LARGE = 100.0  # numbers above are not what a reader would choose
 
 
 def find_op(name: str) -> Op:
@@ -27,28 +28,6 @@ def find_op(name: str) -> Op:
         remedy = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
         raise ValueError(f"verify: there is no op named {name!r}; {remedy}")
     return found
-
-
-def draw(name: str, seed: int | Sequence[int], dtype: str = "float32") -> tuple[list[Any], dict[str, Any]]:
-    """Random valid arguments and options of an op or of its backward, as ``verify`` uses them.
-
-    The same seed gives the same arguments. A backward's begin with the gradient of the result.
-
-    >>> from fastdl import testing
-    >>> (x, shape), options = testing.draw("reshape", seed=3)
-    >>> x.dtype
-    dtype('float32')
-    """
-    op = find_op(name)
-    rng = np.random.default_rng(seed)
-    if op.draw is None:
-        raise ValueError(f"{op.name} has no way to draw arguments")
-    drawn, options = op.draw(rng, np.dtype(dtype))
-    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
-    if name == op.name:
-        return args, options
-    y = graded(op.name, op.reference(*args, **options))
-    return [random_like(rng, y, result_dtype(op.name, args, options, dtype)), *args], options
 
 
 def graded(name: str, result: Any) -> Any:
@@ -80,18 +59,28 @@ class Case(NamedTuple):
     args: list[Any]
     options: dict[str, Any]
     layout: str = "plain"
-    source: str = ""  # the draw it came from, as code; empty if the arguments were changed since
+    source: str = ""  # the arguments of ``testing.draw`` that make it; empty if they were changed since
+    left_out: int = 0  # arguments at the end that the kernel does not take, and that are not passed
 
     @property
-    def size(self) -> tuple[int, int]:
-        """What makes a case hard to read: elements (or none at all), and options."""
+    def size(self) -> tuple[int, int, int]:
+        """What makes a case hard to read: NaN, infinities and large numbers; elements (or none at all); options."""
         arrays = list(arrays_in(self.args))
-        return sum((a.size or 10) + a.ndim for a in arrays), len(self.options) + len(arrays) + (self.layout != "plain")
+        elements = sum((a.size or 10) + a.ndim for a in arrays)
+        return self.wildness, elements, len(self.options) + len(arrays) + (self.layout != "plain")
+
+    @property
+    def wildness(self) -> int:
+        """2 if there is a NaN or an infinity in the arguments, 1 if there are large numbers, else 0."""
+        floats = [a for a in arrays_in([self.args, self.options]) if a.dtype.kind == "f"]
+        if not all(np.isfinite(a).all() for a in floats):
+            return 2
+        return int(any(np.abs(a).max(initial=0.0) > LARGE for a in floats))
 
     @property
     def literal(self) -> bool:
         """Whether the arrays are small enough to be written out."""
-        return sum(a.size for a in arrays_in(self.args)) <= LITERAL_ELEMENTS
+        return sum(a.size for a in arrays_in([self.args, self.options])) <= LITERAL_ELEMENTS
 
     def arranged(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments as fresh arrays in the case's layout."""
@@ -101,30 +90,6 @@ class Case(NamedTuple):
     def expected(self) -> Any:
         """What the reference says."""
         return tidy(getattr(reference, self.name)(*self.args, **self.options))
-
-    def code(self, function: str) -> str:
-        """The call as code to paste."""
-        names = argument_names(getattr(reference, self.name), len(self.args))
-        lines = ["import numpy as np", "from fastdl import reference"]
-        if self.source and not self.literal:
-            given = ["*args", "**options"]
-            lines += ["from fastdl import testing", f"args, options = {self.source}"]
-            if self.layout != "plain":
-                change = LAYOUTS[self.layout][1].format(x="x")
-                lines += [f"args = [{change} if isinstance(x, np.ndarray) else x for x in args]"]
-        else:
-            given = []
-            for name, value in zip(names, self.args, strict=False):
-                if isinstance(value, np.ndarray):
-                    lines.append(f"{name} = {literal(value)}")
-                    if value.ndim and self.layout != "plain":
-                        lines.append(f"{name} = {LAYOUTS[self.layout][1].format(x=name)}")
-                    given.append(name)
-                else:
-                    given.append(literal(value))
-            given += [f"{name}={literal(value)}" for name, value in self.options.items()]
-        call = ", ".join(given)
-        return "\n".join([*lines, f"expected = reference.{self.name}({call})", f"got = {function}({call})"])
 
 
 def argument_names(function: Callable[..., Any], count: int) -> list[str]:
@@ -189,26 +154,3 @@ LAYOUTS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "reversed": (_reversed, "{x}[..., ::-1].copy()[..., ::-1]"),
     "Fortran order": (lambda x: x.copy(order="F"), "np.asfortranarray({x})"),
 }
-
-
-def literal(value: Any) -> str:
-    """A value as code that makes the same value; arrays keep every bit but the payload of a NaN."""
-    if isinstance(value, np.ndarray):
-        if value.size == 0:
-            return f"np.zeros({value.shape}, np.{value.dtype})"
-        return f"np.array({_nested(value)}, np.{value.dtype})".replace("np.bool)", "bool)")
-    if isinstance(value, (list, tuple)) and any(True for _ in arrays_in(value)):
-        return f"[{', '.join(map(literal, value))}]"
-    return repr(value)
-
-
-def _nested(x: Array) -> str:
-    if x.ndim:
-        return f"[{', '.join(_nested(part) for part in x)}]"
-    if x.dtype.kind != "f":
-        return str(x)
-    if np.isfinite(x):
-        return (
-            str(x).removesuffix(".0") if x else str(x)
-        )  # the shortest digits that give x again; "-0" would lose a sign
-    return f"{'-' if x < 0 else ''}np.{abs(x)}"

@@ -24,7 +24,7 @@ from .. import reference
 from ..ops import Array
 from ._cases import arrays_in, map_arrays, tidy
 
-_SAMPLES = 4
+SAMPLES = 4
 _NUDGE = 2.0**-10  # changes the lower half of a float32's digits, and little else
 _WORD = np.uint64
 
@@ -63,13 +63,19 @@ def reference_in_float32() -> Any:
     return package
 
 
-def allowed_errors(name: str, args: list[Any], options: dict[str, Any], expected: Any, dtype: str) -> list[Array]:
-    """For each array of ``expected``, the reference's result, how far each of its elements may be off."""
+def allowed_errors(
+    name: str, args: list[Any], options: dict[str, Any], expected: Any, dtype: str, samples: int = SAMPLES
+) -> list[Array]:
+    """For each array of ``expected``, the reference's result, how far each of its elements may be off.
+
+    The references are slow. With one sample the result is at most twice that with all four (E is a maximum, size the
+    root of a mean of squares), so an error below half of it is allowed for certain.
+    """
     truth = list(arrays_in(expected))
     moved = [np.zeros(y.shape) for y in truth]
     naive_error = [0.0] * len(truth)
     with np.errstate(all="ignore"):
-        for k in range(_SAMPLES):
+        for k in range(samples):
             nudged, its_options = map_arrays(functools.partial(nudge, k=k), (args, options))
             exact = list(arrays_in(tidy(getattr(reference, name)(*nudged, **its_options))))
             naive = list(arrays_in(tidy(getattr(reference_in_float32(), name)(*nudged, **its_options))))
@@ -85,7 +91,7 @@ def allowed_errors(name: str, args: list[Any], options: dict[str, Any], expected
     for y, squares, error in zip(truth, moved, naive_error, strict=True):
         # Nudges are uniform in [0, 1], which makes the root of their mean square 0.58; a backward that starts from the
         # saved output (tanh: g (1 - y^2)) works with terms as large as g, which do not show in the result.
-        size = np.where(np.isfinite(y), np.abs(y), 0.0) + 2 * np.sqrt(squares / _SAMPLES) + saved
+        size = np.where(np.isfinite(y), np.abs(y), 0.0) + 2 * np.sqrt(squares / samples) + saved
         result.append(2 * error * eps / eps32 + 8 * eps * size)
     return result
 

@@ -35,9 +35,15 @@ class _Steps:
         self.count = len(memory.arrays["x"])
         self.full, rest = divmod(self.count, batch)
         arrays = list(memory.arrays.values())
-        self._plans = [
-            plan_step(model, memory, loss, optimizer, size) for size in (batch, rest) if size <= self.count and size
-        ]
+        self._plans = [plan_step(model, memory, loss, optimizer, batch)]
+        if rest:
+            try:
+                self._plans.append(plan_step(model, memory, loss, optimizer, rest))
+            except ValueError as error:  # the full batch is well: the model wants more samples, as batch_norm does
+                raise ValueError(
+                    f"fit: {self.count} samples in batches of {batch} leave {rest} for the last one, which is too "
+                    f"few for the model; {_another(self.count, batch)} ({error})"
+                ) from None
         self._runs: list[Run] = [plan.bind(arrays) for plan in self._plans]
         self._pace = Pace(self._runs[0].threads)
 
@@ -56,6 +62,15 @@ class _Steps:
         if self.count % self.batch:
             self._runs[-1].run(alone=self._pace.alone)
             after(1)
+
+
+def _another(count: int, batch: int) -> str:
+    """Advice about a batch size near ``batch`` whose last batch is larger, for a message."""
+    rest = count % batch
+    sizes = [size for size in range(2, count + 1) if (count % size or size) > rest]
+    if not sizes:
+        return "give more samples"
+    return f"choose another batch_size, such as {min(sizes, key=lambda size: (abs(size - batch), size))}"
 
 
 def fit(
@@ -99,7 +114,7 @@ def fit(
     hooks = as_callbacks(callbacks)
     seed = secrets.randbits(62) if seed is None else check_seed(seed)
 
-    count = "accuracy" in wanted and encoded.size == len(x)
+    count = "accuracy" in wanted
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
     memory = Memory(model, x, encoded, weight, chosen_optimizer, seed=seed, count=count)
     steps = _Steps(model, memory, chosen, chosen_optimizer, batch)
@@ -146,6 +161,8 @@ class _Loop:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
+        # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
+        self._at_once = min(256, max(steps.batch, 2**20 // max(1, steps.memory.arrays["x"][0].size)))
         self._step = 0
         self._guard = InterruptGuard()
 
@@ -211,7 +228,7 @@ class _Loop:
         memory, n = self._steps.memory, self._steps.count
         numbers = {"loss": float(memory.arrays["total"]) / n}
         if "correct" in memory.arrays:
-            numbers["accuracy"] = float(memory.arrays["correct"]) / n
+            numbers["accuracy"] = float(memory.arrays["correct"]) / memory.arrays["y"].size
         others = [m for m in self._metrics if m not in numbers]
         if others or self._validation is not None or self._callbacks:
             memory.to_model()
@@ -227,7 +244,7 @@ class _Loop:
         if self._guard.hit:
             raise Interrupted
         with self._guard.open():
-            return judge(self._model, self._loss, self._inference(x, 256), encoded, metrics, encoded)
+            return judge(self._model, self._loss, self._inference(x, self._at_once), encoded, metrics, encoded)
 
 
 class _Bar(AbstractContextManager["_Bar"]):

@@ -90,7 +90,7 @@ def labels(model: Any, outputs: Array) -> Array:
     if model.loss is None or model.classes is None:
         return outputs
     loss = losses.get(model.loss)
-    if loss.kind == "binary" and outputs.shape[1:] == (1,):
+    if loss.kind == "binary" and outputs.shape[1:2] == (1,):
         outputs = outputs[:, 0]
     found: Array = np.asarray(model.classes)[loss.decide(outputs)]
     return found
@@ -120,9 +120,9 @@ def probabilities(model: Any, outputs: Array) -> Array:
     """Probability of each class, along axis 1; of several yes-or-no answers the probabilities of yes."""
     loss = losses.get(model.loss)
     assert loss.link is not None
-    if loss.kind == "classes" or (outputs.ndim > 1 and outputs.shape[1:] != (1,)):
+    if loss.kind == "classes" or (outputs.ndim > 1 and outputs.shape[1] != 1):
         return np.asarray(loss.link(outputs))
-    second = loss.link(outputs.reshape(len(outputs), 1))
+    second = loss.link(outputs.reshape(len(outputs), 1, *outputs.shape[2:]))
     return np.concatenate([1 - second, second], axis=1)
 
 
@@ -149,8 +149,8 @@ def judge(
 ) -> dict[str, float]:
     """Loss and metrics of raw outputs. Classification always gets an accuracy, values R2 and RMSE."""
     if encoded is None:
-        classes = losses.find_classes(y, loss, outputs.shape) if model.classes is None else model.classes
-        encoded = losses.encode(y, loss, classes, outputs.shape, outputs.dtype)
+        found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
+        encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
     numbers = {"loss": float(loss(outputs, encoded))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
@@ -171,6 +171,18 @@ def accuracy(y: Array, predicted: Array) -> float:
     return float(np.mean(y == predicted))
 
 
+def dice(y: Array, predicted: Array) -> float:
+    """Mean over the classes of 2 |A and B| / (|A| + |B|), A where y has the class, B where the prediction has it.
+
+    Classes that neither has do not count. With one label for each sample this is the macro-averaged F1 score.
+    Source: Dice, Measures of the amount of ecologic association between species (1945).
+    """
+    classes = np.union1d(y, predicted)
+    shared = [np.count_nonzero((y == c) & (predicted == c)) for c in classes]
+    sizes = [np.count_nonzero(y == c) + np.count_nonzero(predicted == c) for c in classes]
+    return float(np.mean([2 * both / size for both, size in zip(shared, sizes, strict=True)]))
+
+
 def rmse(y: Array, predicted: Array) -> float:
     """Root of the mean squared error."""
     return float(np.sqrt(np.mean((y.astype(np.float64) - predicted) ** 2)))
@@ -188,7 +200,14 @@ def r2(y: Array, predicted: Array) -> float:
     return float(1 - np.sum((y - predicted) ** 2) / spread) if spread > 0 else float("nan")
 
 
-METRICS: dict[str, Callable[[Array, Array], float]] = {"accuracy": accuracy, "rmse": rmse, "mae": mae, "r2": r2}
+METRICS: dict[str, Callable[[Array, Array], float]] = {
+    "accuracy": accuracy,
+    "dice": dice,
+    "rmse": rmse,
+    "mae": mae,
+    "r2": r2,
+}
+_OF_CLASSES = ("accuracy", "dice")
 
 
 def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "fit") -> list[Metric]:
@@ -200,6 +219,6 @@ def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "f
             raise ValueError(
                 f"{caller}: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)"
             )
-        if isinstance(metric, str) and (metric == "accuracy") == (loss.kind == "values"):
+        if isinstance(metric, str) and (metric in _OF_CLASSES) == (loss.kind == "values"):
             raise ValueError(f"{caller}: metric {metric!r} does not fit the loss {loss.name}")
     return list(metrics)

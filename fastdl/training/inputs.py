@@ -66,36 +66,37 @@ def check_seed(seed: Any) -> int:
 
 
 def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] | None, dtype: Any) -> Array | None:
-    """The weight of each sample, or None if all count the same.
+    """The weight of each sample (N,), or with classes of every pixel that of each target; None if all count the same.
 
     ``class_weight="balanced"`` gives each class the same total: n / (classes * count of the class), as scikit-learn.
     """
     if sample_weight is None and class_weight is None:
         return None
-    result = np.ones(len(y), dtype)
+    one_each = class_weight is None or y.size == len(y)
+    result = np.ones(len(y) if one_each else y.shape, dtype)
     if sample_weight is not None:
         given = np.asarray(sample_weight)
         if given.shape != (len(y),) or given.dtype.kind not in "biuf":
             raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({len(y)},) numbers")
         if not np.isfinite(given).all() or (given < 0).any():
             raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
-        result *= given.astype(dtype)
+        result *= given.astype(dtype).reshape(-1, *[1] * (result.ndim - 1))
     if class_weight is not None:
-        result *= _of_classes(class_weight, y, classes)[_numbers(y)].astype(dtype)
+        result *= _of_classes(class_weight, y, classes)[_numbers(y)].reshape(result.shape).astype(dtype)
     return result
 
 
 def _numbers(y: Array) -> Any:
     """Class numbers of encoded labels: 0/1 where these are -1/1."""
-    return np.maximum(y.reshape(len(y)), 0).astype(np.int64)
+    return np.maximum(y.ravel(), 0).astype(np.int64)
 
 
 def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array:
-    if classes is None or y.size != len(y):
-        raise ValueError("fit: class_weight needs one class label for each sample; leave it out for values and images")
+    if classes is None:
+        raise ValueError("fit: class_weight needs class labels; leave it out for values")
     if class_weight == "balanced":
         counts = np.bincount(_numbers(y), minlength=len(classes))
-        return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+        return np.where(counts > 0, y.size / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f'fit: class_weight is {class_weight!r}; expected None, "balanced" or a dict from label to weight'

@@ -37,10 +37,12 @@ class Loss:
     def __call__(self, outputs: Any, target: Any) -> Any:
         return self.function(outputs, target)
 
-    def each(self, outputs: Any, target: Any) -> Any:
-        """One loss for each sample of the batch."""
+    def weighted(self, outputs: Any, target: Any, weight: Any) -> Any:
+        """The mean loss of the batch with a weight for each sample (N,), or for each target in the losses' shape."""
         losses = self.function(outputs, target, reduction="none")
-        return F.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
+        if len(losses.shape) > len(weight.shape):
+            losses = F.mean(losses, axis=tuple(range(1, len(losses.shape))))
+        return F.mean(F.multiply(losses, weight))
 
     def decide(self, outputs: Array) -> Array:
         """The class numbers that the outputs of a classification stand for."""
@@ -94,23 +96,33 @@ def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:
     if y.dtype.kind == "f":
         if _is_one_hot(y) and output_shape[1:] == y.shape[1:]:
             raise ValueError(
-                f"fit: y {y.shape} is one-hot (one 1 in each row, else 0), and no loss was given: pass the class "
+                f"fit: y {y.shape} is one-hot (one 1 along axis 1, else 0), and no loss was given: pass the class "
                 'numbers, y.argmax(1), to train with cross_entropy, or loss="mse" if these are values'
             )
         return _NAMED["mse_loss"]
-    binary = len(output_shape) == 1 or (len(output_shape) == 2 and output_shape[1] == 1)
+    binary = len(output_shape) == 1 or output_shape[1] == 1
     return _NAMED["binary_cross_entropy_with_logits" if binary else "cross_entropy"]
 
 
 def _is_one_hot(y: Array) -> bool:
-    """Whether rows (N, C), C at least 2, each hold a single 1 among zeros."""
-    if y.ndim != 2 or y.shape[1] < 2:
+    """Whether y (N, C, ...), C at least 2, holds a single 1 among zeros along axis 1."""
+    if y.ndim < 2 or y.shape[1] < 2:
         return False
     return bool((((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)).all())
 
 
+def check_axis_of_classes(loss: Loss, output_shape: tuple[int, ...], caller: str) -> None:
+    """Refuse outputs of one number a sample where the loss needs one for each class."""
+    if loss.kind == "classes" and len(output_shape) < 2:
+        raise ValueError(
+            f"{caller}: {loss.name} takes outputs (N, C, ...) with a number for each class, but the model's are (N,): "
+            'let it end with nn.Dense(..., C), or use loss="bce_with_logits" for two classes'
+        )
+
+
 def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:
     """Refuse outputs that a loss of probabilities, or of their logarithms, would silently take for them."""
+    check_axis_of_classes(loss, outputs.shape, caller)
     if loss.name == "binary_cross_entropy" and ((outputs < 0) | (outputs > 1)).any():
         raise ValueError(
             f"{caller}: binary_cross_entropy takes probabilities, but the model's outputs reach from "
@@ -126,7 +138,7 @@ def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:
             )
 
 
-def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[Any] | None:
+def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: str = "fit") -> list[Any] | None:
     """The labels in the order of the model's outputs, or None for values.
 
     Integers from 0 up to the number of outputs are class numbers as they stand, so that a class may be absent from
@@ -134,56 +146,73 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...]) -> list[An
     """
     if loss.kind == "values":
         return None
+    check_axis_of_classes(loss, output_shape, caller)
     if y.dtype.kind == "f":
         whole = bool(np.all(y == np.round(y)))
         remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
-        raise TypeError(f"fit: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
+        raise TypeError(f"{caller}: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
     count = 2 if loss.kind == "binary" else output_shape[1]
     if y.dtype.kind in "iu" and y.size and 0 <= y.min() and y.max() < count:
         return list(range(count))
     found = [False, True] if y.dtype.kind == "b" else np.unique(y).tolist()
     if len(found) != count:
         remedy = f"give its last layer {len(found)} outputs" if len(found) > 1 else "expected at least two"
+        if loss.kind == "binary" and len(found) > 2:
+            remedy += ' and use loss="cross_entropy"'
         if y.dtype.kind in "iu" and len(found) > count:
             remedy += ', or use loss="mse" if they are values'
+        outputs = output_shape[1] if len(output_shape) > 1 else 1
+        made = f"and {loss.name} is made" if loss.kind == "binary" else "made"
         raise ValueError(
-            f"fit: y has {len(found)} classes, but the model has {output_shape[1] if len(output_shape) > 1 else 1} "
-            f"outputs, made for {count}: {remedy}"
+            f"{caller}: y has {len(found)} classes, but the model has {outputs} outputs, {made} for {count}: {remedy}"
         )
     return list(found)
 
 
-def encode(y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[int, ...], dtype: Any) -> Array:
+def encode(
+    y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[int, ...], dtype: Any, caller: str = "fit"
+) -> Array:
     """Targets as the loss takes them: class numbers, 0/1 or -1/1, or values in the outputs' shape."""
     if loss.kind != "values":
-        y = _class_numbers(y, classes or [])
+        y = _class_numbers(y, classes or [], caller)
     if loss.kind == "binary":
         y = np.where(y > 0, 1, loss.no)
     if loss.kind == "classes":
+        if len(classes or []) != output_shape[1]:
+            raise ValueError(
+                f"{caller}: {loss.name} takes a number for each of the {len(classes or [])} classes, but the model has "
+                f"{output_shape[1]} outputs"
+            )
         expected = (len(y), *output_shape[2:])
         y = y.reshape(expected) if y.shape == (*expected, 1) else y
         if y.shape != expected:
             remedy = ": pass y.argmax(1)" if _is_one_hot(y) else ""
             raise ValueError(
-                f"fit: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...){remedy}"
+                f"{caller}: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...){remedy}"
             )
         return np.ascontiguousarray(y, np.int64)
     if y.dtype.kind not in "biuf":
         raise TypeError(
-            f"fit: y holds text ({y.dtype}), but the loss takes numbers: convert it with y.astype(np.float32)"
+            f"{caller}: y holds text ({y.dtype}), but the loss takes numbers: convert it with y.astype(np.float32)"
         )
     if loss.name is not None:
         expected = (len(y), *output_shape[1:])
         if [n for n in y.shape[1:] if n != 1] != [n for n in expected[1:] if n != 1]:
-            hint = "; for classes give integer labels: y.astype(np.int64)" if y.ndim == 1 else ""
-            raise ValueError(f"fit: y has shape {y.shape}; the model's outputs make {expected}{hint}")
+            hint = ""
+            if loss.kind == "binary":
+                hint = (
+                    ': one answer for each output; of one answer let the model have one output, or use "cross_entropy"'
+                )
+            elif y.ndim == 1:
+                hint = '; for classes use loss="cross_entropy" and integer labels'
+            raise ValueError(f"{caller}: y has shape {y.shape}; the model's outputs make {expected}{hint}")
         y = y.reshape(expected)
     if loss.name is None and y.dtype.kind in "iub":
         return np.ascontiguousarray(y, np.int64)
     return np.ascontiguousarray(y, dtype)
 
 
-def _class_numbers(y: Array, classes: list[Any]) -> Array:
+def _class_numbers(y: Array, classes: list[Any], caller: str) -> Array:
     if y.dtype.kind in "iub" and classes == list(range(len(classes))):
         numbers = y.astype(np.int64)
         wrong = (numbers < 0) | (numbers >= len(classes))
@@ -194,5 +223,7 @@ def _class_numbers(y: Array, classes: list[Any]) -> Array:
         numbers = order[place].astype(np.int64)
         wrong = known[numbers] != y
     if wrong.any():
-        raise ValueError(f"y holds {y[wrong][0].item()!r}, which is none of the model's classes {classes[:20]}")
+        raise ValueError(
+            f"{caller}: y holds {y[wrong][0].item()!r}, which is none of the model's classes {classes[:20]}"
+        )
     return numbers

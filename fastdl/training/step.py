@@ -129,7 +129,7 @@ def _forward(
         outputs, new_buffers = outputs
         updates += zip(buffers, flatten(new_buffers)[0], strict=True)
     if "weight" in inputs:
-        value = F.mean(F.multiply(loss.each(outputs, y), gather("weight", memory.dtype)))
+        value = loss.weighted(outputs, y, gather("weight", memory.dtype))
     else:
         value = loss(outputs, y)
     if not isinstance(value, Tensor) or value.shape != ():

@@ -36,7 +36,7 @@ def test_own_kernels_and_overheads():
         "--benchmark-disable",
         "-q",
         "-k",
-        "overheads or 5x5 or 64x1000",
+        "overheads or softmax or attention",
         "-p",
         "no:cacheprovider",
     )

@@ -81,13 +81,18 @@ def test_bars():
         result_of("a", 2.0, "attention", {"torch": 1.5, "best": 1.0}, torch=4.0, numpy=1.0),
         result_of("b", 1.0, "attention", {"jax": 1.0}, torch=0.5),
     ]
+    assert len(report.bars(results)) == 3  # the part was not measured whole
+    names = [row.name for row in rows.ROWS if row.part == "attention"]
+    results += [result_of(name, 1.0, "attention", torch=1.0) for name in names]
     found = report.bars(results)
     assert [(b.name, b.peer, b.measured, b.verdict) for b in found[:3]] == [
         ("a", "torch", 2.0, "pass"),
         ("a", "best", 0.5, "MISS"),
         ("b", "jax", None, "not measured"),
     ]
-    assert found[3].name == "geometric mean of attention, 2 rows" and found[3].measured == pytest.approx(1.0)
+    assert found[3].name == f"geometric mean of attention, {len(names) + 2} rows" and found[
+        3
+    ].measured == pytest.approx(1.0)
     assert "MISS" in report.bars_table(found)
 
 

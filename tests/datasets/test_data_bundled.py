@@ -117,7 +117,7 @@ def test_imports_numpy_the_standard_library_and_itself():
                 assert node.col_offset > 0 or module not in {"importlib.resources", "difflib"}, (path, module)
 
 
-MODULES = ["arrays", "bundled", "csvfile", "encoder", "errors", "split", "tables", "tasks"]
+MODULES = ["arrays", "bundled", "csvfile", "encoder", "errors", "lecture", "split", "tables", "tasks"]
 
 
 @pytest.mark.parametrize("name", MODULES)

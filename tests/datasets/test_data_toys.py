@@ -31,7 +31,8 @@ def test_the_seed_makes_the_data(name):
 
 def test_what_separates_the_classes():
     X, y = datasets.linear(2000)
-    assert (np.sign(X.sum(1)) == 2 * y - 1).all() and np.abs(X.sum(1)).min() >= 0.09 and np.abs(X).max() <= 1
+    assert (np.sign(X.sum(1)) == 2 * y - 1).all() and np.abs(X.sum(1)).min() >= 0.1 * np.sqrt(2)
+    assert 0.95 < np.abs(X).max() <= 1  # all of the square, not its middle
     X, y = datasets.xor(2000)
     assert ((X[:, 0] * X[:, 1] < 0) == y).all() and np.abs(X).min() >= 0.049
     X, y = datasets.circles(2000)

@@ -57,6 +57,7 @@ X = np.zeros((2, 1, 3))
         (lambda: F.flip(X, 3), ValueError, "flip: axis is 3"),
         (lambda: F.split(X, 2, axis=2), ValueError, "split: 2 parts of axis 2 of x (2, 1, 3); expected a divisor of 3"),
         (lambda: F.split(X, 1.5), TypeError, "split: indices_or_sections is 1.5; expected an integer or a list"),
+        (lambda: F.split(X, [1.5]), TypeError, "split: indices_or_sections is [1.5]; expected an integer or a list"),
     ],
 )
 def test_errors(call, error, message):

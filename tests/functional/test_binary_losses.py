@@ -149,7 +149,8 @@ def test_second_derivatives(reduction):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"weight": np.ones(3)}, ValueError, r"weight"),
+        ({"weight": np.ones(3)}, ValueError, r"weight is \(3,\), the targets are \(4, 1\)"),
+        ({"weight": np.ones((2, 1))}, ValueError, r"weight is \(2, 1\), .* expected a shape that repeats to theirs"),
         ({"pos_weight": np.ones((2, 4, 1))}, ValueError, r"pos_weight is \(2, 4, 1\), the targets are \(4, 1\)"),
         ({"weight": np.ones(1, np.float32)}, TypeError, "weight has dtype float32 but x has float64"),
         ({"weight": 2.0}, TypeError, "weight is a float"),

@@ -168,6 +168,7 @@ def test_a_class_that_is_not_there_is_named(shape, bad):
         ({"weight": np.ones(3, np.float32)}, TypeError, "weight has dtype float32 but logits has float64"),
         ({"weight": [1, 2, 3]}, TypeError, "weight is a list"),
         ({"ignore_index": None}, TypeError, "ignore_index is None; expected an integer"),
+        ({"ignore_index": 2**63}, ValueError, "ignore_index is 9223372036854775808; .*int64"),
         ({"label_smoothing": 1.5}, ValueError, "label_smoothing is 1.5; expected a number from 0 to 1"),
         ({"label_smoothing": "no"}, TypeError, "label_smoothing is 'no'"),
         ({"reduction": "avg"}, ValueError, "reduction is 'avg'"),
@@ -183,3 +184,8 @@ def test_options_are_checked(options, error, message):
 def test_float_targets_are_no_classes():
     with pytest.raises(TypeError, match="nll_loss: target has dtype float64; expected integer classes. Use mse_loss"):
         F.nll_loss(np.zeros((4, 3)), np.zeros(4))
+
+
+def test_no_targets_may_be_an_empty_list():
+    assert F.cross_entropy(np.zeros((0, 3)), [], reduction="sum") == 0
+    assert F.nll_loss(np.zeros((0, 3)), [], reduction="none").shape == (0,)

@@ -5,7 +5,7 @@ import pytest
 
 import fastdl as fd
 from fastdl import functional as F
-from fastdl import testing
+from fastdl import ops, testing
 
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
@@ -95,6 +95,17 @@ def test_the_same_bits_with_two_threads(mode):
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_no_axes_take_no_pairs():
+    assert F.pad(np.array(3.0), []) == 3 and F.pad(np.array(3.0), 1).shape == ()
+
+
+def test_every_nan_is_the_same_value():
+    F.pad(X, 1, value=float("nan"))
+    made = ops._eager_program.cache_info().misses
+    assert np.isnan(F.pad(X, 1, value=float("nan"))[0]).all()
+    assert ops._eager_program.cache_info().misses == made
 
 
 @pytest.mark.parametrize("mode", MODES.values())

@@ -59,6 +59,7 @@ def test_logic_on_large_and_broadcast_arrays():
         (lambda: F.clip(X, max=np.nan), ValueError, "clip: max is nan"),
         (lambda: F.var(X, ddof=-1), ValueError, "var: ddof is -1; expected an integer of at least 0"),
         (lambda: F.std(X, ddof=0.5), ValueError, "std: ddof is 0.5"),
+        (lambda: F.std_backward(np.float64(1), X, output=X), ValueError, "std_backward: output has shape"),
         (lambda: F.var(X, axis=1), ValueError, "var: axis is 1"),
         (lambda: F.logical_and(X, X > 0), TypeError, "logical_and: a has dtype float64; expected bool: compare first"),
         (lambda: F.logical_not([True]), TypeError, "logical_not: x is a list"),

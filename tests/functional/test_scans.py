@@ -73,6 +73,8 @@ def test_another_axis_and_the_gradient():
     ):
         np.testing.assert_array_equal(found, expected)
     assert not fd.grad(lambda x: np.sum(F.astype(F.top_k(x, 2)[1], np.float64)))(x).any()
+    with pytest.raises(IndexError, match=r"^top_k_backward: indices holds a position outside axis 1 of x"):
+        F.top_k_backward(grad, x, 6, 1, indices=indices + 50)
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,10 @@ def test_an_index_at_hand_serves_the_backward_of_sequences():
     np.testing.assert_array_equal(dx, [[[0, 7, 8, 0]]])
     (dx,) = F.adaptive_max_pool1d_backward(np.float64([[[7, 8, 9]]]), x, 3, index=np.int64([[[1, 2, 2]]]))
     np.testing.assert_array_equal(dx, [[[0, 7, 17, 0]]])
-    with pytest.raises(IndexError, match=r"index holds a number outside 0\.\.3"):
+    with pytest.raises(IndexError, match=r"^max_pool1d_backward: index holds a number outside 0\.\.3"):
         F.max_pool1d_backward(np.float64([[[7, 8]]]), x, 2, index=np.int64([[[1, 4]]]))
+    with pytest.raises(IndexError, match=r"^global_max_pool1d_backward: index holds a number outside 0\.\.3"):
+        F.global_max_pool1d_backward(np.float64([[[7]]]), x, index=np.int64([[[-1]]]))
 
 
 def test_global_pooling_keeps_the_axes():
@@ -163,6 +165,11 @@ def test_second_derivatives(name, size):
         (lambda: F.avg_pool1d(S, 0), ValueError, "avg_pool1d: kernel_size is 0; expected at least 1"),
         (lambda: F.avg_pool1d(S, 2, stride=True), TypeError, "stride is True; expected an integer"),
         (lambda: F.max_pool1d(S, 2, padding=2), ValueError, "padding is 2, kernel_size is 2; expected at most half"),
+        (
+            lambda: F.max_pool1d(S, 3, padding=4, dilation=3),
+            ValueError,
+            "dilation is 3; expected at most 3, half of what",
+        ),
         (lambda: F.max_pool1d(S, 2, layout="NCHW"), ValueError, "layout is 'NCHW'; expected one of 'NCW', 'NWC'"),
         (lambda: F.max_pool1d(S, 5), ValueError, "x has width 4, padded to 4; kernel_size is 5: expected a kernel"),
         (lambda: F.max_pool1d(S, 3, dilation=2), ValueError, "kernel_size is 3, dilation is 2: expected a kernel"),

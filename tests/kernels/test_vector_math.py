@@ -180,12 +180,12 @@ def test_ordered_integers(dtype):
     """The order of floats, and the way back."""
     import numba
 
-    from fastdl._kernels import compiler, vector_math
+    from fastdl._kernels import compiler, vector_max
 
     def there_and_back(x, order, y):
         for i in range(x.size):
-            order[i] = vector_math.ordered(x[i])
-            y[i] = vector_math.from_ordered(x[i], order[i])
+            order[i] = vector_max.ordered(x[i])
+            y[i] = vector_max.from_ordered(x[i], order[i])
 
     info = np.finfo(dtype)
     x = np.array(

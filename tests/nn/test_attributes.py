@@ -1,6 +1,7 @@
 """What happens when things are assigned to a module's attributes."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -18,6 +19,12 @@ class Net(nn.Module):
 
     def __call__(self, x):
         return self.first(x) * self.scale
+
+
+def test_help_shows_the_arguments():
+    assert str(inspect.signature(nn.Rescale)).startswith("(scale: float")
+    assert [*inspect.signature(nn.Module).parameters] == [*inspect.signature(nn.ReLU).parameters] == []
+    assert [*inspect.signature(Net()).parameters][0] == "x"
 
 
 def test_parameters_are_filed_in_order():

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import ops, reference
-from fastdl._kernels import program
 from fastdl.testing import _verify
 from fastdl.testing._cases import arrays_in
+from fastdl.testing._own import cut_everywhere
 from fastdl.tree import flatten, unflatten
 
 NAMES = [name for op in ops.OPS for name in (op, f"{op}_backward") if hasattr(reference, name)]
@@ -20,12 +20,10 @@ DTYPES = st.sampled_from(["float32", "float64"])
 
 
 @pytest.fixture
-def cheap_regions(monkeypatch):
+def cheap_regions():
     """Even the smallest launch is cut into parts, so that tiny cases run on two threads."""
-    monkeypatch.setattr(program, "WORK_PER_PART", 1e-3)
-    ops._eager_program.cache_clear()
-    yield
-    ops._eager_program.cache_clear()
+    with cut_everywhere():
+        yield
 
 
 def of_arrays(name, args, options):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fastdl import testing
-from fastdl.testing._cases import LAYOUTS, literal
+from fastdl.testing._cases import LAYOUTS
+from fastdl.testing._code import literal
 
 
 def test_an_unknown_op_names_the_close_ones():

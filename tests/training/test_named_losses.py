@@ -135,3 +135,45 @@ def test_one_sample_without_its_axis():
     with pytest.raises(ValueError, match=r"if that is one sample, pass X\[None\]"):
         nn.Dense(3, 2).predict(X[0])
     assert nn.Dense(3, 2).predict(X).shape == (200, 2)  # not trained: the outputs
+
+
+class OneNumber(nn.Module):
+    """Outputs (N,), as those of a model that ends with ``[:, 0]``."""
+
+    def __init__(self):
+        self.last = nn.Dense(3, 1)
+
+    def __call__(self, x):
+        return self.last(x)[:, 0]
+
+
+@pytest.mark.parametrize("loss", OF_CLASSES)
+def test_one_number_a_sample_is_no_score_for_each_class(loss):
+    name = losses.get(loss).name
+    with pytest.raises(
+        ValueError, match=rf"fit: {name} takes outputs \(N, C, ...\) .* the model's are \(N,\): .*Dense"
+    ):
+        OneNumber().fit(X, YES, loss=loss)
+    with pytest.raises(ValueError, match=rf"evaluate: {name} takes outputs \(N, C, ...\)"):
+        OneNumber().evaluate(X, YES, loss=loss)
+
+
+def test_errors_of_evaluate_name_it_and_what_does_not_fit():
+    model = trained(YES, 1, nn.Identity, loss="bce_with_logits", epochs=1)
+    with pytest.raises(ValueError, match="evaluate: cross_entropy takes a number for each of the 2 classes, .* has 1"):
+        model.evaluate(X, YES, loss="cross_entropy")
+    with pytest.raises(ValueError, match="evaluate: y holds 'perhaps', which is none of the model's classes"):
+        model.evaluate(X, np.where(YES == "yes", "yes", "perhaps"))
+    with pytest.raises(TypeError, match="evaluate: hinge_loss needs class labels"):
+        OneNumber().evaluate(X, VALUES, loss="hinge")
+
+
+def test_remedies_fit_the_loss():
+    with pytest.raises(
+        ValueError, match="y has 3 classes, .* hinge_loss is made for 2: .*3 outputs and use .*cross_ent"
+    ):
+        trained(THREE, 3, nn.Identity, loss="hinge")
+    with pytest.raises(
+        ValueError, match=r"make \(200, 2\): one answer for each output; .*one output, or use .cross_ent"
+    ):
+        trained(YES, 2, nn.Identity, loss="hinge")
