@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .measure import Result
-from .rows import MEANS
+from .rows import MEANS, ROWS
 
 
 def table(results: Sequence[Result]) -> str:
@@ -75,11 +75,12 @@ class Bar(NamedTuple):
 
 
 def bars(results: Sequence[Result]) -> list[Bar]:
-    """Each bar of the rows, and of the geometric means of their parts."""
+    """Each bar of the rows, and of the geometric means of the parts that were measured whole."""
     found = [Bar(r.row.name, peer, least, r.ratio(peer)) for r in results for peer, least in r.row.bars.items()]
     for part, means in MEANS.items():
         rows = [r for r in results if r.row.part == part]
-        for peer, least in means.items() if rows else ():
+        whole = {row.name for row in ROWS if row.part == part} <= {r.row.name for r in rows}
+        for peer, least in means.items() if whole else ():
             ratios = [r.ratio(peer) for r in rows]
             known = [ratio for ratio in ratios if ratio is not None]
             mean = math.prod(known) ** (1 / len(known)) if len(known) == len(ratios) else None

@@ -1,5 +1,6 @@
 """A run of the benchmark: right results are timed, wrong ones are named, and a process that fails fails alone."""
 
+import importlib
 import json
 import time
 
@@ -131,6 +132,29 @@ def test_peers_do_the_same_work(peer):
                 assert check.against_fastdl(row, ours, task.result()) is None, row.name
 
 
+TRAINING = [row for row in rows.ROWS if row.kind == "train"]
+
+
+@pytest.mark.parametrize("row", TRAINING, ids=lambda row: row.name)
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_peers_learn_the_same(peer, row):
+    pytest.importorskip(peer)
+    made = work.arrays(row)
+    theirs = importlib.import_module(f"fastdl.benchmark.peers._{peer}").build(row, made).result()
+    assert check.against_fastdl(row, _fastdl.build(row, made).result(), theirs) is None
+
+
+def test_wrong_training_is_found():
+    row = TRAINING[1]
+    made = work.arrays(row)
+    ours = _fastdl.build(row, made).result()
+    start = [a for name, a in made.items() if name.startswith(("weight ", "bias "))]
+    assert check.against_fastdl(row, ours, ours) is None
+    for share in (0, 0.95, 1.05, np.nan):  # of what should have been learned
+        wrong = [before + np.float32(share) * (after - before) for before, after in zip(start, ours, strict=True)]
+        assert "learned something else" in check.against_fastdl(row, ours, wrong)
+
+
 def test_a_library_that_is_not_there_or_dies_fails_alone():
     worker = process.Worker("nonsense", 1)
     with pytest.raises(process.WorkerError, match=r"its process ended with code 1: ModuleNotFoundError: .*nonsense"):
@@ -153,15 +177,13 @@ def test_the_slope_leaves_out_what_does_not_grow():
     assert _time(task, 0.03)["seconds"] == pytest.approx(0.002, rel=0.5)
 
 
-def test_a_slope_that_is_none_is_no_time():
+def test_a_slope_that_is_none_is_no_time(monkeypatch):
+    from fastdl.benchmark import worker
     from fastdl.benchmark.peers import Task
-    from fastdl.benchmark.worker import _time
 
-    def run(count):
-        time.sleep(0.001 if count > 2 else 0.01)
-
+    monkeypatch.setattr(worker, "_run", lambda task, count: 1 / count)  # seconds
     with pytest.raises(RuntimeError, match="three times the work took no longer"):
-        _time(Task(run, list, slope=True), 0.005)
+        worker._time(Task(print, list, slope=True), 0.005)
 
 
 def test_without_a_peak_the_libraries_are_timed_all_the_same(monkeypatch):

@@ -21,10 +21,15 @@ LIBRARIES = {
 }
 PEERS = tuple(name for name in LIBRARIES if name != "fastdl")
 
+CHECKED_BATCHES = 3
+"""Steps of training after which weights are compared. In float32 rounding decides more and more: after an epoch of the
+large networks two libraries that agree to 1e-12 in float64 differ by a tenth of what they learned."""
+
 
 @dataclass(frozen=True)
 class Task:
-    """``run(count)`` does the work ``count`` times over, ``result()`` does it once and returns its arrays.
+    """``run(count)`` does the work ``count`` times over, ``result()`` does it once and returns its arrays; of training
+    it does the first few steps, in the order of the samples.
 
     ``slope``: a run has a cost that does not grow with ``count`` (``fit`` plans first), so that the time of one is the
     slope between two counts. ``note`` says what was chosen ("channels last").

@@ -9,7 +9,7 @@ from jax import lax
 
 from ..rows import Row
 from ..work import weight_shapes
-from . import Task, repeated
+from . import CHECKED_BATCHES, Task, repeated
 
 
 def version() -> str:
@@ -148,12 +148,11 @@ def _train(row: Row, arrays: dict[str, Any]) -> Task:
         params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + eps), params, m, v)
         return (params, m, v, t), None
 
-    full = len(x) // batch * batch
-
     @jax.jit
     def epoch(carry: Any, order: Any) -> Any:
+        full = len(order) // batch * batch
         carry, _ = lax.scan(step, carry, order[:full].reshape(-1, batch))
-        return step(carry, order[full:])[0] if full < len(x) else carry
+        return step(carry, order[full:])[0] if full < len(order) else carry
 
     def start() -> Any:
         zeros = jax.tree.map(jnp.zeros_like, initial)
@@ -168,7 +167,7 @@ def _train(row: Row, arrays: dict[str, Any]) -> Task:
             state = jax.block_until_ready(epoch(state, rng.permutation(len(x))))
 
     def result() -> list[Any]:
-        params = epoch(start(), np.arange(len(x)))[0]
+        params = epoch(start(), np.arange(CHECKED_BATCHES * batch))[0]
         return [np.asarray(array) for pair in params for array in pair]
 
     return Task(run, result)

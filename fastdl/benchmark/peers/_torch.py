@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as T
 
 from ..rows import Row
-from . import Task, repeated
+from . import CHECKED_BATCHES, Task, repeated
 
 
 def version() -> str:
@@ -136,18 +136,20 @@ def _train(row: Row, arrays: dict[str, Any]) -> Task:
     optimizer = start()
     criterion = T.binary_cross_entropy_with_logits if binary else T.cross_entropy
 
-    def run(epochs: int, shuffle: bool = True) -> None:
+    def epoch(order: Any) -> None:
+        for indices in order.split(spec["batch"]):
+            optimizer.zero_grad()
+            criterion(model(x[indices]), y[indices]).backward()
+            optimizer.step()
+
+    def run(epochs: int) -> None:
         for _ in range(epochs):
-            order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
-            for indices in order.split(spec["batch"]):
-                optimizer.zero_grad()
-                criterion(model(x[indices]), y[indices]).backward()
-                optimizer.step()
+            epoch(torch.randperm(len(x)))
 
     def result() -> list[Any]:
         nonlocal optimizer
         optimizer = start()
-        run(1, shuffle=False)
+        epoch(torch.arange(CHECKED_BATCHES * spec["batch"]))
         weights = [parameter.detach().numpy().copy() for parameter in model.parameters()]
         optimizer = start()
         return weights
