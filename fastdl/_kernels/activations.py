@@ -11,7 +11,7 @@ import numpy as np
 from . import vector_erf as ve
 from . import vector_math as vm
 from .block import address, integer, number, pointer, real
-from .compiler import inline
+from .compiler import in_order, inline
 
 _ROOT = float(np.sqrt(2 / np.pi))
 
@@ -53,12 +53,10 @@ def _both_sigmoids(args, x):  # type: ignore[no-untyped-def]
     return e * r if x < 0 else r, r if x < 0 else e * r
 
 
-@inline
-def _near(args, x):  # type: ignore[no-untyped-def]
-    """x up to 1000 from 0, where every exponential here is 0: products of 0 and a larger one might become 0 times inf,
-    because factors may be multiplied in any order."""
-    x = number(args, 1000) if x > 1000 else x
-    return number(args, -1000) if x < -1000 else x
+@in_order
+def _in_turn(x, share, slope):  # type: ignore[no-untyped-def]
+    """x share slope from left to right: far from 0 ``share`` is 0, where x slope may overflow to 0 times inf."""
+    return x * share * slope
 
 
 @inline
@@ -145,10 +143,9 @@ def _silu_grad(args, g, x, o):  # type: ignore[no-untyped-def]
 
 
 def _mish_grad(args, g, x, o):  # type: ignore[no-untyped-def]
-    x = _near(args, x)
     s, _ = _both_sigmoids(args, x)
     t, rest = _both_gates_of_mish(args, x)
-    return g * (t + x * (s * rest * (number(args, 1) + t)))
+    return g * (t + _in_turn(x, s * rest, number(args, 1) + t))
 
 
 def _gelu_grad(args, g, x, o):  # type: ignore[no-untyped-def]
@@ -157,10 +154,9 @@ def _gelu_grad(args, g, x, o):  # type: ignore[no-untyped-def]
 
 
 def _gelu_tanh_grad(args, g, x, o):  # type: ignore[no-untyped-def]
-    x = _near(args, x)
     z, slope = _bent(args, x)
     s, rest = _both_sigmoids(args, z)
-    return g * (s + x * (s * rest) * slope)
+    return g * (s + _in_turn(x, s * rest, slope))
 
 
 softplus, softplus_grad = _row(  # o: beta, and the beta x above which y = x

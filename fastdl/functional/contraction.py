@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..ops import op
-from . import dense, elementwise, indexing, reductions, shape
+from . import elementwise, indexing, reductions, shape
 from ._door import check_grad, floats
 from ._draw import contraction as draw
+from .dense import _matmul
 
 Label: TypeAlias = str | tuple[int, int]
 Labels: TypeAlias = tuple[Label, ...]
@@ -150,7 +151,7 @@ def _product(a: Term, b: Term, needed: set[Label], sizes: dict[Label, int]) -> T
     else:
         left, transpose_a = _matrix(a, stack, rows, summed, sizes)
         right, transpose_b = _matrix(b, stack, summed, columns, sizes)
-        (y,) = dense._matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b)
+        (y,) = _matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b)
     labels = (*stack, *rows, *columns)
     return Term(shape.reshape(y, tuple(sizes[label] for label in labels)), labels)
 
