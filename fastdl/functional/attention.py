@@ -15,7 +15,7 @@ import numpy as np
 from ..ops import Primitive, Spec, op
 from . import elementwise
 from ._attention import lower_backward, lower_forward, lower_scores_backward, weights_spec
-from ._attention_weights import of_scores, softmax_grad, vjp_grad, vjp_scores_grad, weights
+from ._attention_weights import vjp_grad, vjp_scores_grad, weights
 from ._door import BOOL, array, check_grad, describe, floats
 from ._draw import attention as draw
 from ._lowering import broadcast_shape
@@ -118,7 +118,7 @@ def _options(name: str, query: Any, causal: Any, scale: Any, return_weights: Any
     return {"causal": bool(causal), "scale": float(scale)}
 
 
-@op(draw=draw.attention)
+@op(draw=draw.attention, every_result=True)
 def attention(
     query: Any,
     key: Any,
@@ -216,8 +216,10 @@ def attention_backward(
     if grads[1] is not None:
         spec = weights_spec(query, key)
         g = check_grad(name, grads[1], *spec, "grad of the weights", "the weights")
-        ds = softmax_grad(g, weights(query, key, mask, **attrs))
-        dq, dk, dmask = of_scores(ds, query, key, mask, attrs["scale"])
+        # p = p I: the weights are the result for the values I, and the kernels leave out what has no weight, as above.
+        unit = np.broadcast_to(np.eye(key.shape[-2], dtype=key.dtype), (*key.shape[:-1], key.shape[-2]))
+        inputs = (query, key, unit, mask)
+        dq, dk, _, dmask = _vjp((g, None), inputs, _attention(*inputs, **attrs), **attrs)
         parts.append((dq, dk, np.zeros(value.shape, value.dtype), dmask))
     if not parts:
         raise ValueError(f"{name}: grad holds no gradient; expected that of the result, of the weights, or both")

@@ -141,6 +141,6 @@ def broadcast(op: str, **arrays: ArrayLike) -> list[FloatArray]:
 def sum_to_shape(grad: FloatArray, shape: Index) -> FloatArray:
     """Undo broadcasting: an element that was used several times receives the sum of its gradients."""
     new_axes = tuple(range(grad.ndim - len(shape)))
-    grad = np.asarray(grad.sum(axis=new_axes))
     stretched_axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
-    return np.asarray(grad.sum(axis=stretched_axes, keepdims=True))
+    with quiet():
+        return np.asarray(np.asarray(grad.sum(axis=new_axes)).sum(axis=stretched_axes, keepdims=True))

@@ -210,9 +210,9 @@ def _compare_values(y: Array, truth: Array, limit: Array, part: str) -> tuple[Pr
             rounded = truth.astype(y.dtype)  # what is too large for float32 is infinite there
             error = np.abs(y.astype(np.float64) - truth)
             finite = np.isfinite(rounded)
-            ratio = np.where(finite, np.where(error == 0, 0.0, error / limit), 0.0)
-            ratio = np.where(np.isnan(ratio), np.inf, ratio)
             same = (y == rounded) | (np.isnan(y) & np.isnan(rounded))
+            ratio = np.where(finite & ~same, error / limit, 0.0)  # the nearest number of the dtype is right
+            ratio = np.where(np.isnan(ratio), np.inf, ratio)
             wrong = np.where(finite, ratio > 1, ~same)
         worst = float(ratio.max(initial=0.0))
     else:

@@ -1,4 +1,4 @@
-"""The page docs/lecture.md: its code runs from top to bottom and prints what it says."""
+"""The page docs/lecture.md has a block with its output for each row; tests/test_docs_examples.py runs them."""
 
 import re
 from pathlib import Path
@@ -6,24 +6,11 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "lecture.md"
-BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not beside the tests")
-def test_code_runs_and_prints_what_it_says(capsys):
+def test_each_row_shows_code_and_what_it_prints():
     text = PAGE.read_text(encoding="utf-8")
     assert re.findall(r"^## (\d+)\.", text, re.MULTILINE) == [str(row) for row in range(1, 21)]
-    blocks, namespace, compared = BLOCKS.findall(text), {}, 0
-    for position, (kind, code) in enumerate(blocks):
-        if kind != "python":
-            continue
-        exec(compile(code, f"lecture.md, block {position}", "exec"), namespace)
-        out = capsys.readouterr().out
-        said = next((said for kind, said in blocks[position + 1 : position + 2] if kind == "text"), "")
-        ours, shown = ([float(n) for n in NUMBER.findall(t)] for t in (out, said))
-        assert ours == pytest.approx(shown, abs=0.02), code  # training differs in the last digits between machines
-        words = [re.sub(r"\s", "", NUMBER.sub("#", t)) for t in (out, said)]
-        assert words[0] == words[1], code
-        compared += bool(said)
-    assert compared == 20
+    kinds = re.findall(r"^```(\w+)\n.*?^```", text, re.MULTILINE | re.DOTALL)
+    assert sum(pair == ("python", "text") for pair in zip(kinds, kinds[1:], strict=False)) == 20

@@ -21,13 +21,18 @@ def attention(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     shapes = (*ours, length, features), (*lead, keys, features), (*lead, keys, size)
     query, key, value = (rng.standard_normal(s).astype(dtype) for s in shapes)
     options = {"causal": draw(False, False, True), "scale": draw(None, None, 0.3, 1.0)}
-    kind = draw("none", "none", "boolean", "added", "added")
+    mask = _mask(rng, dtype, draw("none", "none", "boolean", "added", "added"), (*ours, length, keys))
+    if rng.random() < 0.2:
+        options["return_weights"] = True
+    return (query, key, value) if mask is None else (query, key, value, mask), options
+
+
+def _mask(rng: np.random.Generator, dtype: np.dtype[Any], kind: str, full: tuple[int, ...]) -> Any:
+    """A mask of a shape that broadcasts to the scores', None for no mask."""
     if kind == "none":
-        return (query, key, value), options
-    full = (*ours, length, keys)
+        return None
     shape = tuple(1 if rng.random() < 0.3 else n for n in full)[int(rng.integers(0, len(full))) :]
-    hidden = rng.random(shape) < draw(0.0, 0.3, 0.8)
+    hidden = rng.random(shape) < (0.0, 0.3, 0.8)[int(rng.integers(0, 3))]
     if kind == "boolean":
-        return (query, key, value, ~hidden), options
-    mask = rng.standard_normal(shape).astype(dtype)
-    return (query, key, value, np.where(hidden, np.asarray(-np.inf, dtype), mask)), options
+        return ~hidden
+    return np.where(hidden, np.asarray(-np.inf, dtype), rng.standard_normal(shape).astype(dtype))
