@@ -21,9 +21,11 @@ import numpy as np
 
 from .._kernels import threads as pool
 from .._kernels.loader import seconds_compiling
-from ..functional import add, astype
+from ..benchmark.peak import Peak
+from ..functional import add, astype, attention_backward, cumsum
 from ..functional.comparisons import CONVERTIBLE
 from ..ops import OPS, Op
+from ..optim import linear_decay
 from ..transforms import compile, vjp
 from . import networks
 from .doctor import cache_folder
@@ -32,7 +34,7 @@ from .errors import CommandError
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _IDLE = 100  # so many random draws without a new kernel: all options of an op were reached
 _TWICE = 10  # so many draws are differentiated twice
-Step = tuple[str, Callable[[], None]]
+Step = tuple[str, Callable[[], Any]]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,6 +100,8 @@ def _steps() -> Iterator[Step]:
         for model in ("logistic", "mlp", "cnn"):
             for outputs in (1, 3):
                 yield model, _network(model, outputs, dtype)
+        yield "long arrays", _long(dtype)
+    yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
     yield "copy", lambda: compile(lambda x: x)(np.zeros(3, np.float32))
 
@@ -138,6 +142,18 @@ def _differentiate_backward(op: Op, grad: Any, args: list[Any], options: dict[st
 
     results, pullback = vjp(backward, grad, *(args[i] for i in floats))
     pullback([np.ones_like(result) for result in results])
+
+
+def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
+    """What small arguments do not reach: sums over pieces of a line, many keys, the machine's peak."""
+
+    def step() -> None:
+        cumsum(np.ones(10**6, dtype))
+        x = np.ones((1, 600, 8), dtype)
+        attention_backward(x, x, x, x)
+        Peak(dtype.name).measure()
+
+    return step
 
 
 def _conversions() -> None:
