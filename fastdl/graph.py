@@ -268,7 +268,8 @@ class Tensor(Symbol):
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         recorded = FUNCTIONS.get(function)
         if recorded is None:
-            raise RecordingError(f"np.{function.__name__} cannot be recorded; {remedy(function.__name__)}")
+            name = f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1)  # np.linalg.norm
+            raise RecordingError(f"{name} cannot be recorded; {remedy(function.__name__)}")
         return called(function.__name__, recorded, args, options)
 
 

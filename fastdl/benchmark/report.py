@@ -26,7 +26,12 @@ def table(results: Sequence[Result]) -> str:
             notes.append(f"{result.row.name}: the machine's peak: {result.peak_problem}")
         cells.append("; ".join(f"{n} {m.note}" for n, m in result.libraries.items() if m.note and m.seconds))
         lines.append(cells)
-    legend = "Numbers under a peer: its time divided by fastdl's; above 1 fastdl is the faster one."
+    legend = (
+        "Numbers under a peer: its time divided by fastdl's; above 1 fastdl is the faster one. Empty: it has nothing "
+        "for the row.\npeak: the share of the machine's multiplications and additions that fastdl reaches."
+    )
+    if any((result.share or 0) > 1 for result in results):
+        legend += " More than 100 %: the machine was busy\nwith other work, so no figure of this table can be trusted."
     return "\n".join([_aligned(lines), "", legend, *notes])
 
 

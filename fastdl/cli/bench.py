@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     if options.picture is not None:
         _check_picture(options.picture)
     threads = options.threads or pool.get_num_threads()
-    print(f"{len(chosen)} rows; fastdl beside {', '.join(peers) or 'nobody'}; {threads} threads", file=sys.stderr)
+    beside, plural = ", ".join(peers) or "nobody", "s" if threads > 1 else ""
+    print(f"{len(chosen)} rows; fastdl beside {beside}; {threads} thread{plural}", file=sys.stderr)
     results, facts = _measured(chosen, peers, threads, options)
     print(report.header(facts))
     print(report.table(results))

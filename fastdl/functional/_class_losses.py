@@ -93,6 +93,8 @@ def _lower_cross_entropy(
 def _cross_entropy_vjp(
     grads: Any, inputs: Any, outputs: Any, kept: bool = False, **attrs: Any
 ) -> tuple[Any, None, None]:
+    if grads[0] is None:  # only the total weight was used, which does not move with the logits
+        return None, None, None
     # In the forward pass each loss was -(1 - a) w_t log s_t - a / C sum of w_c log s_c with s = softmax(z), smoothing
     # a.
     total = outputs[1] if len(outputs) > 1 else None
@@ -171,6 +173,8 @@ def _lower_nll(
 def _nll_vjp(
     grads: Any, inputs: Any, outputs: Any, reduction: str, ignored: int = -100, kept: bool = False
 ) -> tuple[Any, None, None]:
+    if grads[0] is None:  # only the total weight was used, which does not move with the log-probabilities
+        return None, None, None
     # In the forward pass each loss was -w_t z_t.
     z, t, w = inputs
     total = outputs[1] if len(outputs) > 1 else None

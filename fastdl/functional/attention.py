@@ -57,7 +57,12 @@ _scores_grad = Primitive(
 def _checked(name: str, query: Any, key: Any, value: Any, mask: Any) -> list[Any]:
     """The arrays, of shapes that go together."""
     query, key, value = floats(name, query=query, key=key, value=value)
-    if mask is not None and array(name, "mask", mask).dtype != BOOL:
+    if mask is not None and array(name, "mask", mask).dtype.kind in "iu":
+        raise TypeError(
+            f"{name}: mask has dtype {mask.dtype}; expected bool, True where a query may attend, or floats that are "
+            "added to the scores: convert zeros and ones with mask.astype(bool)"
+        )
+    if mask is not None and mask.dtype != BOOL:
         mask = floats(name, query=query, mask=mask)[1]
     elif mask is not None:
         mask = array(name, "mask", mask)

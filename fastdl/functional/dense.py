@@ -143,9 +143,10 @@ def _infer_dense(x: Spec, weight: Spec, bias: Spec | None, *, activation: str) -
         raise ValueError("dense: x is a single number; expected at least one dimension (..., in)")
     features, inputs = weight.shape
     if x.shape[-1] != inputs:
+        remedy = ": flatten x first, for example with nn.Flatten()" if math.prod(x.shape[1:]) == inputs else ""
         raise ValueError(
             f"dense: weight has {inputs} input features, x has {x.shape[-1]} ({describe(x=x, weight=weight)}); they "
-            "must agree"
+            f"must agree{remedy}"
         )
     if bias is not None and bias.shape != (features,):
         raise ValueError(

@@ -131,7 +131,7 @@ ACTIVATIONS = {
 }
 
 
-def attention(query, key, value, mask=None, *, causal=False, scale=None):
+def attention(query, key, value, mask=None, *, causal=False, scale=None, return_weights=False):
     full = (*query.shape[:-1], key.shape[-2])
     mask = None if mask is None else mask.expand(full)
     if causal:
@@ -140,7 +140,14 @@ def attention(query, key, value, mask=None, *, causal=False, scale=None):
             mask = seen if mask is None else mask & seen
         else:
             mask = torch.where(seen, mask, -torch.inf)
-    return T.scaled_dot_product_attention(query, key, value, mask, scale=scale, enable_gqa=query.ndim > 2)
+
+    def attend(value):
+        return T.scaled_dot_product_attention(query, key, value, mask, scale=scale, enable_gqa=query.ndim > 2)
+
+    if not return_weights:
+        return attend(value)
+    one = torch.eye(key.shape[-2], dtype=key.dtype)  # the weights are the result for the values I
+    return attend(value), attend(one.expand(*key.shape[:-1], key.shape[-2]))
 
 
 def reduced(function):

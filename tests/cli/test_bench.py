@@ -9,7 +9,7 @@ ONE = ("bench", "dense 128x784x512", "--rounds", "1", "--seconds", "0.001", "--t
 
 def test_a_table_and_a_file(command, folder):
     code, out, err = command(*ONE, "--peers", "numpy", "--json", "run.json")
-    assert code == 0 and "1 rows; fastdl beside numpy; 1 threads" in err
+    assert code == 0 and "1 rows; fastdl beside numpy; 1 thread" in err
     assert "dense 128x784x512" in out and "numpy /" in out and "above 1 fastdl is the faster one" in out
     assert json.loads((folder / "run.json").read_text())["rows"]["dense 128x784x512"]["libraries"]["numpy"]["seconds"]
     code, out, _ = command(*ONE, "--peers", "--compare", "run.json")

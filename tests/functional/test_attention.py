@@ -233,6 +233,7 @@ def test_errors_name_the_remedy():
         ((q[:, :3], k, v), {}, ValueError, "may be a multiple of that of key"),
         ((q[0], k, v), {}, ValueError, "the leading axes of query and key do not fit"),
         ((q[0, 0, 0], k, v), {}, ValueError, r"query has shape \(3,\); expected \(..., length, features\)"),
+        ((q, k, v, np.ones((5, 6), int)), {}, TypeError, r"mask has dtype int64; .*mask.astype\(bool\)"),
         ((q, k, v, np.ones((6, 5), bool)), {}, ValueError, r"mask has shape \(6, 5\); .*\(2, 4, 5, 6\)"),
         ((q, k, v, np.ones((3, 2, 4, 5, 6), bool)), {}, ValueError, "mask has shape"),
         ((q, k, v, np.ones((5, 6), np.int64)), {}, TypeError, "mask has dtype int64"),
