@@ -94,3 +94,10 @@ def test_draw_refuses_what_it_does_not_know(name, value):
 def test_large_values_would_overflow_in_a_naive_formula(name):
     (args, _), (same, _) = (testing.draw(name, (3, 8), "float32", values=v) for v in ("large", "drawn"))
     assert np.abs(args[name.endswith("_backward")]).max() > 89 > np.abs(same[name.endswith("_backward")]).max()
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
+def test_progress_is_shown_where_asked_for(progress, shown, capsys):
+    verify(F.relu, "relu", cases=3, progress=progress)
+    testing.verify_op("negative", cases=3, progress=progress)
+    assert ("relu: " in (err := capsys.readouterr().err)) == ("negative, threads: " in err) == shown
