@@ -7,8 +7,6 @@ between 0 and 1: z = 0 is "as likely as not". The slide prints 0.71 for patient 
 denominator: both are slips, 1 / (1 + e^-1.9) is 0.870.
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import datasets
@@ -43,9 +41,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -7,8 +7,6 @@ along the ROC curve; the curve itself and the area under it, the chance that an 
 than a healthy one, stay as they are.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -77,9 +75,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

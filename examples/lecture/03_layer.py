@@ -6,8 +6,6 @@ The rows of X are patients, so a whole batch goes through at once and gives what
 layer may have an activation s of its own.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -55,9 +53,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -5,8 +5,6 @@
 2-1: 3.  2-4-1: 4 * 3 + 1 * 5 = 17.  2-10-1: 30 + 11 = 41.  2-4-2-1: 12 + 10 + 3 = 25: deeper is not always larger.
 """
 
-import argparse
-
 from fastdl import nn
 
 NETWORKS = {"2-1": 3, "2-4-1": 17, "2-10-1": 41, "2-4-2-1": 25}
@@ -47,9 +45,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -6,8 +6,6 @@ Each hidden neuron adds one soft step of its own place, height and steepness. Th
 will do; it does not say that training finds them, so each width is tried from three starts and the best is kept.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -56,9 +54,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -6,8 +6,6 @@ A single neuron cuts with a straight line. Each hidden neuron adds a line, and t
 need some, a spiral needs many. Shown: the share of the training points on the right side, the best of three starts.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -60,9 +58,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -7,8 +7,6 @@ neuron, needs about 2^k neurons (Telgarsky 2016). Second: functions of the dista
 layers learn and one of the same size does not (Eldan and Shamir 2016, here by training, in four dimensions).
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -81,9 +79,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -7,8 +7,6 @@ of w the loss is a parabola. The sum here and the mean (1/n) of row 12 have thei
 by the number of points changes the height and the steps, not the answer.
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import datasets
@@ -58,9 +56,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

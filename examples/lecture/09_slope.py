@@ -7,8 +7,6 @@ small: C(t + d) and C(t) then agree in nearly all their digits, and the differen
 best d for this formula is about 1e-8; fastdl differentiates the formula itself and has no d.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -47,9 +45,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -6,8 +6,6 @@ a is the learning rate. Near the bottom the slope, and with it the steps, become
 is about 0. That is the bottom of the valley in which it started, which need not be the deepest one.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -59,9 +57,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -8,8 +8,6 @@ those in which the ground curves most (the Hessian's first eigenvectors; their e
 minimum is).
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -111,9 +109,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -7,8 +7,6 @@ the work, so that one pass over the data makes many steps; a single sample makes
 its share. The loss is shown against passes over the data and against seconds.
 """
 
-import argparse
-
 import fastdl as fd
 from fastdl import datasets, nn, optim
 
@@ -57,9 +55,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

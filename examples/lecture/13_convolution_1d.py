@@ -7,8 +7,6 @@ looks like the weights. (Mathematicians turn the weights round first and call th
 and three weights give 10 - 3 + 1 = 8 results.
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import functional as F
@@ -40,9 +38,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

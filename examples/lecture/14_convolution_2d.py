@@ -7,8 +7,6 @@ The slide's index x_(i+m-1) mixes the two, a slip. The window here is -1, 0, 1 i
 left: z is far from 0 where bright meets dark along a vertical edge.
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import datasets
@@ -42,9 +40,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

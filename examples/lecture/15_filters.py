@@ -6,8 +6,6 @@ Weights with the sum 1 keep the brightness (identity, blur, sharpen); weights wi
 is even and answer to its edges (outline, Sobel). The blur divides nine ones by 9: "averaged equally".
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import datasets
@@ -42,9 +40,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -8,8 +8,6 @@ its receptive field, which grows with every layer: 3 x 3 windows see 3, 5, 7 pix
 them more.
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -70,9 +68,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -6,8 +6,6 @@ The first layer's maps answer to strokes and edges, the next ones to combination
 them. Trained on real handwritten digits and judged on others.
 """
 
-import argparse
-
 import fastdl as fd
 from fastdl import datasets, nn, optim
 
@@ -58,9 +56,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

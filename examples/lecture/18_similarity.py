@@ -6,8 +6,6 @@ Same direction (0 degrees): as large as it can be; at right angles (90): 0, noth
 negative as it can be. A query asks, a key answers "this is what I am about", and their dot product is the score.
 """
 
-import argparse
-
 import numpy as np
 
 from fastdl import functional as F
@@ -46,9 +44,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -7,8 +7,6 @@ them; its value therefore makes up most of the context, and the prediction layer
 the weights only; the vectors come with fastdl. Asked for the medicine, the same note gives another answer.
 """
 
-import argparse
-
 from fastdl import datasets
 from fastdl import functional as F
 
@@ -52,9 +50,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

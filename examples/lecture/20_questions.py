@@ -3,8 +3,6 @@
 2 thresholds    3 interactions    4 trainability    5 local minima    6 shared filters    7 attention weights
 """
 
-import argparse
-
 import numpy as np
 
 import fastdl as fd
@@ -97,9 +95,6 @@ def picture(found):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--picture", metavar="FILE", help="draw it, too (needs matplotlib)")
-    file = parser.parse_args().picture
-    tell(found := numbers())
-    if file:
-        picture(found).savefig(file)
+    from lesson import run
+
+    run(__doc__, numbers, tell, picture)

@@ -36,6 +36,7 @@ def test_there_is_one_for_each_row():
 def test_prints_its_numbers(row, lesson, capsys):
     names, found = lesson(row)
     assert names["__doc__"].startswith(f"{row}. ")
+    capsys.readouterr()  # with an empty cache fastdl has said that it compiles
     names["tell"](found)
     out, err = capsys.readouterr()
     assert any(c.isdigit() for c in out) and "nan" not in out.split() and not err

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .case import case, integers, normal, positive, random
-from .cases_of_arrays import of_arrays
 
 REGRESSION = ["mae_loss", "huber_loss"]
 
@@ -101,15 +100,17 @@ CASES = [
         pos_weight=[3, 1],
     ),
     case("binary_cross_entropy", positive(3, 2) / 2.5, positive(3, 2) / 2.5, weight=[2, 3]),
-    case("binary_cross_entropy", positive(3, 2) / 2.5, positive(3, 2) / 2.5, reduction="none"),
+    *(case("binary_cross_entropy", positive(3, 2) / 2.5, positive(3, 2) / 2.5, reduction=r) for r in ("mean", "none")),
     case("cross_entropy", normal(4, 3), integers(3, 4), weight=[1, 2, 0.5], label_smoothing=0.2, ignore_index=1),
     case("cross_entropy", normal(2, 3, 2), integers(3, 2, 2), weight=[1, 2, 0.5], label_smoothing=0.2, reduction="sum"),
     case("nll_loss", normal(4, 3), integers(3, 4), weight=[1, 2, 0.5], ignore_index=1),
     case("nll_loss", normal(2, 3, 2), integers(3, 2, 2), reduction="none"),
     *(case(name, normal(3, 2), normal(3, 2), reduction=r) for name in REGRESSION for r in ("mean", "sum", "none")),
     case("huber_loss", normal(3, 2), normal(3, 2), delta=0.3),
-    case("hinge_loss", normal(3, 2), random.choice([-1.0, 1.0], (3, 2))),
-    case("hinge_loss", normal(3, 2), random.choice([-1.0, 1.0], (3, 2)), reduction="none"),
+    *(
+        case("hinge_loss", normal(3, 2), random.choice([-1.0, 1.0], (3, 2)), reduction=r)
+        for r in ("mean", "sum", "none")
+    ),
     case("add", normal(3, 1), normal(4)),
     case("subtract", normal(2, 3), normal(2, 1)),
     case("multiply", normal(2, 3), normal()),
@@ -170,5 +171,4 @@ CASES = [
     case("einsum", normal(3, 3, 2), normal(2, 1), normal(3), rest=("iij,j...,k->...i",)),
     case("einsum", normal(2, 3, 3), rest=("...ii",)),
     case("einsum", normal(1, 3), normal(2, 3), rest=("ij,ij->j",)),
-    *of_arrays(case, normal, integers),
 ]
