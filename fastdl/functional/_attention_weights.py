@@ -82,12 +82,11 @@ def vjp_grad(
     """
     hq, hk, hv = grads
     _, query, key, *_ = inputs
-    onto_ds = []  # the gradient of ds
-    for term in (hq, None if hk is None else query):
-        if term is not None:
-            onto_ds.append(elementwise.multiply(_pairs(term, key if term is hq else hk), scale))
-    onto = elementwise.plus(*onto_ds)
-    dg, dq, dk, dv, dmask, ds = _through_slopes(onto, hv, inputs, causal, scale)
+    onto_ds = elementwise.plus(
+        None if hq is None else elementwise.multiply(_pairs(hq, key), scale),
+        None if hk is None else elementwise.multiply(_pairs(query, hk), scale),
+    )
+    dg, dq, dk, dv, dmask, ds = _through_slopes(onto_ds, hv, inputs, causal, scale)
     if ds is not None:
         scaled = elementwise.multiply(ds, scale)
         if hk is not None:
@@ -117,10 +116,8 @@ def _through_slopes(h: Any, hv: Any, inputs: Sequence[Any], causal: bool, scale:
         ds, da = softmax_grad(a, p), softmax_grad(h, p)
         along = reductions.sum(multiply(h, p), axis=-1, keepdims=True)
         centred = subtract(a, reductions.sum(multiply(a, p), axis=-1, keepdims=True))
-        part = subtract(multiply(h, centred), multiply(a, along))
-        onto_p = plus(onto_p, part)
-        through = _by_keys(da, value)
-        dg = plus(dg, through)
+        onto_p = plus(onto_p, subtract(multiply(h, centred), multiply(a, along)))
+        dg = plus(dg, _by_keys(da, value))
         dv = _by_queries(da, grad, value)
     dq, dk, dmask = of_scores(softmax_grad(onto_p, p), query, key, mask, scale)
     return dg, dq, dk, dv, dmask, ds
