@@ -13,7 +13,7 @@ import numpy as np
 from ..ops import Shape
 from . import shape as shapes
 from ._door import choice, describe
-from ._images import LAYOUTS
+from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, as_sequences, image_layout
 
 Sides = tuple[int, int]
 _INTEGERS = (int, np.integer)
@@ -36,10 +36,7 @@ class Form(NamedTuple):
 
     def image(self, x: Any, layout: str) -> Any:
         """x as images, which costs nothing."""
-        if self is TWO:
-            return x
-        at = 2 if layout == "NCW" else 1
-        return shapes.reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
+        return x if self is TWO else shapes.reshape(x, as_images(layout, tuple(x.shape)))
 
     def kernel(self, weight: Any) -> Any:
         """The weight as one of images; that of a bare gradient likewise."""
@@ -47,10 +44,7 @@ class Form(NamedTuple):
 
     def shape_back(self, shape: Shape, layout: str) -> Shape:
         """The shape of images as the caller's."""
-        if self is TWO:
-            return shape
-        at = 2 if layout == "NCW" else 1
-        return (*shape[:at], *shape[at + 1 :])
+        return shape if self is TWO else as_sequences(layout, shape)
 
     def image_back(self, y: Any, layout: str) -> Any:
         """Images as the caller's lines."""
@@ -62,12 +56,12 @@ class Form(NamedTuple):
 
     def layout(self, layout: str) -> str:
         """The layout of the images."""
-        return LAYOUTS[self.layouts.index(layout)]
+        return layout if self is TWO else image_layout(layout)
 
 
-ONE = Form(("NCW", "NWC"), ("width",), "three", "kw", "an integer or (width,)", "an integer, (w,), (left, right)")
+ONE = Form(SEQUENCE_LAYOUTS, ("width",), "three", "kw", "an integer or (width,)", "an integer, (w,), (left, right)")
 TWO = Form(
-    ("NCHW", "NHWC"),
+    LAYOUTS,
     ("height", "width"),
     "four",
     "kh, kw",

@@ -11,9 +11,7 @@ import numpy as np
 
 from ..ops import Shape
 from ._door import choice, pair
-from ._images import LAYOUTS, in_layout, sizes
-
-SEQUENCE_LAYOUTS = ("NCW", "NWC")
+from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, image_layout, in_layout, sizes
 
 
 class Axis(NamedTuple):
@@ -167,23 +165,6 @@ def _check_axis(op_name: str, name: str, axis: Axis, kernel_size: Any, padding: 
             f"{op_name}: x has {name} {axis.size}, {came}, padding is {padding!r}: a window lies in the padding only; "
             "expected a smaller dilation"
         )
-
-
-def as_images(layout: str, shape: Shape) -> Shape:
-    """The shape of sequences, as that of images of one row."""
-    n, *rest = shape
-    return (n, rest[0], 1, rest[1]) if layout == "NCW" else (n, 1, *rest)
-
-
-def as_sequences(layout: str, shape: Shape) -> Shape:
-    """The shape of images of one row, as that of sequences."""
-    n, *rest = shape
-    return (n, rest[0], rest[2]) if layout == "NCW" else (n, *rest[1:])
-
-
-def image_layout(layout: str) -> str:
-    """The layout of the images that sequences in this layout are."""
-    return "NCHW" if layout == "NCW" else "NHWC"
 
 
 def output_sizes(op_name: str, output_size: Any, image: Sequence[int]) -> tuple[int, ...]:
