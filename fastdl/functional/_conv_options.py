@@ -8,15 +8,12 @@ here say what is wrong in the caller's own terms.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..ops import Shape
 from . import shape as shapes
-from ._door import choice, describe
+from ._door import choice, describe, is_integer, several
 from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, as_sequences, image_layout
 
 Sides = tuple[int, int]
-_INTEGERS = (int, np.integer)
 
 
 class Form(NamedTuple):
@@ -70,19 +67,9 @@ TWO = Form(
 )
 
 
-def is_integer(value: Any) -> bool:
-    """Whether it counts something; True does not."""
-    return isinstance(value, _INTEGERS) and not isinstance(value, bool)
-
-
-def several(op_name: str, form: Form, name: str, value: Any, least: int) -> tuple[int, ...]:
+def _each(op_name: str, form: Form, name: str, value: Any, least: int) -> tuple[int, ...]:
     """An option as one integer for each axis."""
-    each = tuple(value) if np.iterable(value) and not isinstance(value, str) else (value,) * len(form.axes)
-    if len(each) != len(form.axes) or not all(map(is_integer, each)):
-        raise TypeError(f"{op_name}: {name} is {value!r}; expected {form.several}")
-    if min(each) < least:
-        raise ValueError(f"{op_name}: {name} is {value!r}; expected at least {least}")
-    return tuple(map(int, each))
+    return several(op_name, name, value, len(form.axes), form.several, least=least)
 
 
 def count_of_groups(op_name: str, groups: Any) -> int:
@@ -179,8 +166,8 @@ def attributes(
 ) -> dict[str, Any]:
     """The options of a convolution as the primitives take them; checks options and shapes."""
     groups = count_of_groups(op_name, groups)
-    strides = several(op_name, form, "stride", stride, 1)
-    dilations = several(op_name, form, "dilation", dilation, 1)
+    strides = _each(op_name, form, "stride", stride, 1)
+    dilations = _each(op_name, form, "dilation", dilation, 1)
     layout = str(choice(op_name, "layout", layout, form.layouts))
     _check_dimensions(op_name, form, x, weight, layout, "out, in/groups")
     _, channels, *image = form.sizes(layout, tuple(x.shape))
@@ -228,9 +215,9 @@ def transposed_attributes(
     there, perhaps less than none.
     """
     groups = count_of_groups(op_name, groups)
-    strides = several(op_name, form, "stride", stride, 1)
-    dilations = several(op_name, form, "dilation", dilation, 1)
-    more = several(op_name, form, "output_padding", output_padding, 0)
+    strides = _each(op_name, form, "stride", stride, 1)
+    dilations = _each(op_name, form, "dilation", dilation, 1)
+    more = _each(op_name, form, "output_padding", output_padding, 0)
     cut = explicit_padding(op_name, form, padding)
     layout = str(choice(op_name, "layout", layout, form.layouts))
     _check_dimensions(op_name, form, x, weight, layout, "in, out/groups")
