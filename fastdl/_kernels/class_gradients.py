@@ -7,7 +7,7 @@ lie where z lay.
 
 from . import vector_math as vm
 from .block import integer, integers, number, pointer, real, shift, stack
-from .class_losses import MEAN, all_count, largest_of_planes, of_all_classes, row_exponentials, weigh
+from .class_losses import MEAN, all_count, largest_of_planes, of_all_classes, report_unknown, row_exponentials, weigh
 from .compiler import inline
 
 
@@ -120,11 +120,7 @@ def _planes(weighted):  # type: ignore[no-untyped-def]
                     e[j] = to[j] - (scales[j] if t[j] == c else number(args, 0))
                 for j in range(count):
                     to[j] = number(args, 0) if t[j] == ignored else e[j]
-            known = 0
-            for j in range(count):
-                known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
-            if known < count:
-                integers(args, 9)[0] = integer(args, 10)
+            report_unknown(args, t, count)
 
     return kernel
 

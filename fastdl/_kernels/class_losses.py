@@ -48,22 +48,30 @@ def total(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     _conclude_sums(args, s, w)
 
 
+@inline
+def report_unknown(args, t, count):  # type: ignore[no-untyped-def]
+    """Report targets that are neither classes nor ignored. Returns whether there are any."""
+    classes, ignored, known = integer(args, 12), integer(args, 8), 0
+    for j in range(count):
+        known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
+    if known < count:
+        integers(args, 9)[0] = integer(args, 10)
+    return known < count
+
+
 def weight(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = sum of the weights of the targets that count. Slots 0..10 of the forward kernels, 11 targets, 12 classes."""
-    n, classes, ignored, w = integer(args, 11), integer(args, 12), integer(args, 8), pointer(args, 7)
+    n, ignored, w = integer(args, 11), integer(args, 8), pointer(args, 7)
     for cell in range(lo, hi):
-        s, counted, known = 0.0, 0, 0
+        s, counted = 0.0, 0
         first = cell * 4096
         t, count = shift(integers(args, 6), first), min(4096, n - first)
         for j in range(count):
-            known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
-        for j in range(count):
             counted += 0 if t[j] == ignored else 1
-        if known < count:
-            integers(args, 9)[0] = integer(args, 10)
-        elif integer(args, 7) == 0:
+        unknown = report_unknown(args, t, count)
+        if integer(args, 7) == 0:
             s += counted
-        else:
+        elif not unknown:
             for j in range(count):
                 if t[j] != ignored:
                     s += w[t[j]]
@@ -100,7 +108,7 @@ def _gather(args, tops, sums, z, t, count):  # type: ignore[no-untyped-def]
 def _gather_planes(args, tops, sums, z, t, count, pixels):  # type: ignore[no-untyped-def]
     """As ``_gather``, of pixels. Where some are ignored it goes class by class, in vectors and without branches, which
     would be guessed wrong at the borders of an ignored region (measured: twice the time of the whole loss)."""
-    classes, ignored, counted, known = integer(args, 12), integer(args, 8), 0, 0
+    classes, ignored, counted = integer(args, 12), integer(args, 8), 0
     if all_count(args, t, count, classes, ignored):
         for j in range(count):
             tops[j] -= z[t[j] * pixels + j]
@@ -115,10 +123,7 @@ def _gather_planes(args, tops, sums, z, t, count, pixels):  # type: ignore[no-un
         sums[j] = number(args, 1) if t[j] == ignored else sums[j]
     for j in range(count):
         counted += 0 if t[j] == ignored else 1
-    for j in range(count):
-        known += 1 if 0 <= t[j] < classes or t[j] == ignored else 0
-    if known < count:
-        integers(args, 9)[0] = integer(args, 10)
+    report_unknown(args, t, count)
     return counted
 
 

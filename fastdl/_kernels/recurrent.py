@@ -15,7 +15,7 @@ sixteens with one inside, LLVM unrolls the inner and gathers across the outer on
 from . import vector_math as vm
 from .block import integer, integers, number, pointer, shift, stack
 from .compiler import merge
-from .matmul import outer_rows
+from .matmul import _put, outer_rows
 
 
 def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -36,12 +36,6 @@ def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 row = shift(p, (k * gates + place) * n)
                 for j in range(n):
                     row[j] = q[j * hidden + k]
-
-
-@merge
-def _put(target, source, n):  # type: ignore[no-untyped-def]
-    for j in range(n):
-        target[j] = source[j]
 
 
 @merge

@@ -11,8 +11,8 @@ What is handed on from step to step besides dh lies where its last value is want
 from . import vector_math as vm
 from .block import integer, integers, number, pointer, shift, stack
 from .compiler import merge
-from .matmul import outer_rows
-from .recurrent import _place, _put, _put_or_zero, _row_of
+from .matmul import _put, outer_rows
+from .recurrent import _place, _put_or_zero, _row_of
 
 
 @merge

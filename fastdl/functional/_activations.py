@@ -17,6 +17,7 @@ from .._kernels import Argument, Kernel
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
 from . import comparisons, elementwise
 from ._lowering import cells
+from .elementwise import times
 
 _OPTIONS = 3  # reals that the kernels take
 
@@ -37,13 +38,6 @@ def gradient(name: str, w: Any, v: Any, **options: Any) -> Any:
     return result
 
 
-def _times(*factors: Any) -> Any:
-    product, *others = factors
-    for factor in others:
-        product = elementwise.multiply(product, factor)
-    return product
-
-
 def _value(name: str, x: Any) -> Any:
     (y,) = PRIMITIVES[name](x)
     return y
@@ -55,12 +49,12 @@ def _sigmoids(x: Any) -> tuple[Any, Any]:
 
 def _bend_tanh(w: Any, y: Any) -> Any:
     # s' = 1 - y**2.
-    return _times(w, y, -2)
+    return times(w, y, -2)
 
 
 def _bend_sigmoid(w: Any, y: Any) -> Any:
     # s' = y (1 - y).
-    return _times(w, elementwise.subtract(1, _times(y, 2)))
+    return times(w, elementwise.subtract(1, times(y, 2)))
 
 
 def _bend_elu(w: Any, x: Any, above: float, below: float, rate: float) -> Any:
@@ -70,52 +64,52 @@ def _bend_elu(w: Any, x: Any, above: float, below: float, rate: float) -> Any:
 
 def _bend_hard_swish(w: Any, x: Any) -> Any:
     # s' = x / 3 + 1/2 between the corners, twice the slope of hard_sigmoid times x.
-    return gradient("hard_sigmoid", _times(w, 2), x)
+    return gradient("hard_sigmoid", times(w, 2), x)
 
 
 def _bend_softsign(w: Any, x: Any) -> Any:
     # s' = (1 + |x|)**-2, s'' = -2 sign(x) (1 + |x|)**-3.
     (sign,) = PRIMITIVES["sign"](x)
-    return elementwise.divide(gradient("softsign", _times(w, sign, -2), x), elementwise.add(_times(x, sign), 1))
+    return elementwise.divide(gradient("softsign", times(w, sign, -2), x), elementwise.add(times(x, sign), 1))
 
 
 def _bend_softplus(w: Any, x: Any, beta: float, threshold: float) -> Any:
     # s' = sigmoid(z), z = beta x, up to the threshold.
-    z = _times(x, beta)
-    bent = gradient("sigmoid", _times(w, beta), _value("sigmoid", z))
+    z = times(x, beta)
+    bent = gradient("sigmoid", times(w, beta), _value("sigmoid", z))
     return comparisons.where(comparisons.greater(z, threshold), 0.0, bent)
 
 
 def _bend_silu(w: Any, x: Any) -> Any:
     # s' = p + x p q with p = sigmoid(x), q = sigmoid(-x), p' = -q' = p q; so s'' = p q (2 + x (q - p)).
     p, q = _sigmoids(x)
-    return _times(w, p, q, elementwise.add(_times(x, elementwise.subtract(q, p)), 2))
+    return times(w, p, q, elementwise.add(times(x, elementwise.subtract(q, p)), 2))
 
 
 def _bend_mish(w: Any, x: Any) -> Any:
     # s = x t, t = tanh(log(1 + e**x)), t' = (1 - t**2) p, t'' = t' (q - 2 t p); so s'' = t' (2 + x (q - 2 t p)).
     p, q = _sigmoids(x)
     t = _value("tanh", PRIMITIVES["softplus"](x, beta=1.0, threshold=20.0)[0])
-    inner = elementwise.subtract(q, _times(t, p, 2))
-    return _times(gradient("tanh", w, t), p, elementwise.add(_times(x, inner), 2))
+    inner = elementwise.subtract(q, times(t, p, 2))
+    return times(gradient("tanh", w, t), p, elementwise.add(times(x, inner), 2))
 
 
 def _bend_gelu(w: Any, x: Any) -> Any:
     # s' = P(Z < x) + x f, f = e**(-x**2 / 2) / sqrt(2 pi), f' = -x f; so s'' = f (2 - x**2).
-    square = _times(x, x)
-    f = _times(elementwise.exp(_times(square, -0.5)), 1 / math.sqrt(2 * math.pi))
-    return _times(w, f, elementwise.subtract(2, square))
+    square = times(x, x)
+    f = times(elementwise.exp(times(square, -0.5)), 1 / math.sqrt(2 * math.pi))
+    return times(w, f, elementwise.subtract(2, square))
 
 
 def _bend_gelu_tanh(w: Any, x: Any) -> Any:
     # s' = p + x p q z' with p = sigmoid(z), q = sigmoid(-z), z = c (x + k x**3);
     # so s'' = p q (2 z' + x (z'' + (q - p) z'**2)).
     c, k = 2 * math.sqrt(2 / math.pi), 0.044715
-    square = _times(x, x)
-    p, q = _sigmoids(_times(x, elementwise.add(_times(square, c * k), c)))
-    dz = elementwise.add(_times(square, 3 * c * k), c)
-    inner = elementwise.add(_times(x, 6 * c * k), _times(elementwise.subtract(q, p), dz, dz))
-    return _times(w, p, q, elementwise.add(_times(dz, 2), _times(x, inner)))
+    square = times(x, x)
+    p, q = _sigmoids(times(x, elementwise.add(times(square, c * k), c)))
+    dz = elementwise.add(times(square, 3 * c * k), c)
+    inner = elementwise.add(times(x, 6 * c * k), times(elementwise.subtract(q, p), dz, dz))
+    return times(w, p, q, elementwise.add(times(dz, 2), times(x, inner)))
 
 
 TABLE = {

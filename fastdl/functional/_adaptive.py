@@ -11,15 +11,19 @@ from typing import Any
 from ..ops import Lowering, Operand, Primitive, Shape, Spec
 from . import shape as shapes
 from ._door import INT64, check_grad, choice, floats, indices
-from ._images import LAYOUTS, channels_back, channels_first, in_layout, place_for, sizes
-from ._windows import (
+from ._images import (
+    LAYOUTS,
     SEQUENCE_LAYOUTS,
-    adaptive_intervals,
     as_images,
     as_sequences,
+    channels_back,
+    channels_first,
     image_layout,
-    output_sizes,
+    in_layout,
+    place_for,
+    sizes,
 )
+from ._windows import adaptive_intervals, output_sizes
 from .avg_pooling import avg_pool2d_grad, avg_pool2d_primitive, lower_means
 from .max_pooling import lower_windows, max_pool2d_grad, max_pool2d_primitive, send_back
 

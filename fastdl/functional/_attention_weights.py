@@ -82,12 +82,11 @@ def vjp_grad(
     """
     hq, hk, hv = grads
     _, query, key, *_ = inputs
-    onto_ds = []  # the gradient of ds
-    for term in (hq, None if hk is None else query):
-        if term is not None:
-            onto_ds.append(elementwise.multiply(_pairs(term, key if term is hq else hk), scale))
-    onto = None if not onto_ds else onto_ds[0] if len(onto_ds) == 1 else elementwise.add(*onto_ds)
-    dg, dq, dk, dv, dmask, ds = _through_slopes(onto, hv, inputs, causal, scale)
+    onto_ds = elementwise.plus(
+        None if hq is None else elementwise.multiply(_pairs(hq, key), scale),
+        None if hk is None else elementwise.multiply(_pairs(query, hk), scale),
+    )
+    dg, dq, dk, dv, dmask, ds = _through_slopes(onto_ds, hv, inputs, causal, scale)
     if ds is not None:
         scaled = elementwise.multiply(ds, scale)
         if hk is not None:
@@ -107,7 +106,7 @@ def vjp_scores_grad(
 def _through_slopes(h: Any, hv: Any, inputs: Sequence[Any], causal: bool, scale: float) -> tuple[Any, ...]:
     """Gradients of g, q, k, v and the mask through ds, whose gradient is h, and dv, whose gradient is hv; and ds."""
     grad, query, key, value, mask, _, _ = inputs
-    multiply, add, subtract = elementwise.multiply, elementwise.add, elementwise.subtract
+    multiply, plus, subtract = elementwise.multiply, elementwise.plus, elementwise.subtract
     p = weights(query, key, mask, causal=causal, scale=scale)
     onto_p, dg, dv, ds = None, None, None, None
     if hv is not None:
@@ -117,10 +116,8 @@ def _through_slopes(h: Any, hv: Any, inputs: Sequence[Any], causal: bool, scale:
         ds, da = softmax_grad(a, p), softmax_grad(h, p)
         along = reductions.sum(multiply(h, p), axis=-1, keepdims=True)
         centred = subtract(a, reductions.sum(multiply(a, p), axis=-1, keepdims=True))
-        part = subtract(multiply(h, centred), multiply(a, along))
-        onto_p = part if onto_p is None else add(onto_p, part)
-        through = _by_keys(da, value)
-        dg = through if dg is None else add(dg, through)
+        onto_p = plus(onto_p, subtract(multiply(h, centred), multiply(a, along)))
+        dg = plus(dg, _by_keys(da, value))
         dv = _by_queries(da, grad, value)
     dq, dk, dmask = of_scores(softmax_grad(onto_p, p), query, key, mask, scale)
     return dg, dq, dk, dv, dmask, ds

@@ -8,15 +8,12 @@ here say what is wrong in the caller's own terms.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..ops import Shape
 from . import shape as shapes
-from ._door import choice, describe
-from ._images import LAYOUTS
+from ._door import choice, describe, is_integer, several
+from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, as_sequences, image_layout
 
 Sides = tuple[int, int]
-_INTEGERS = (int, np.integer)
 
 
 class Form(NamedTuple):
@@ -36,10 +33,7 @@ class Form(NamedTuple):
 
     def image(self, x: Any, layout: str) -> Any:
         """x as images, which costs nothing."""
-        if self is TWO:
-            return x
-        at = 2 if layout == "NCW" else 1
-        return shapes.reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
+        return x if self is TWO else shapes.reshape(x, as_images(layout, tuple(x.shape)))
 
     def kernel(self, weight: Any) -> Any:
         """The weight as one of images; that of a bare gradient likewise."""
@@ -47,10 +41,7 @@ class Form(NamedTuple):
 
     def shape_back(self, shape: Shape, layout: str) -> Shape:
         """The shape of images as the caller's."""
-        if self is TWO:
-            return shape
-        at = 2 if layout == "NCW" else 1
-        return (*shape[:at], *shape[at + 1 :])
+        return shape if self is TWO else as_sequences(layout, shape)
 
     def image_back(self, y: Any, layout: str) -> Any:
         """Images as the caller's lines."""
@@ -62,12 +53,12 @@ class Form(NamedTuple):
 
     def layout(self, layout: str) -> str:
         """The layout of the images."""
-        return LAYOUTS[self.layouts.index(layout)]
+        return layout if self is TWO else image_layout(layout)
 
 
-ONE = Form(("NCW", "NWC"), ("width",), "three", "kw", "an integer or (width,)", "an integer, (w,), (left, right)")
+ONE = Form(SEQUENCE_LAYOUTS, ("width",), "three", "kw", "an integer or (width,)", "an integer, (w,), (left, right)")
 TWO = Form(
-    ("NCHW", "NHWC"),
+    LAYOUTS,
     ("height", "width"),
     "four",
     "kh, kw",
@@ -76,19 +67,9 @@ TWO = Form(
 )
 
 
-def is_integer(value: Any) -> bool:
-    """Whether it counts something; True does not."""
-    return isinstance(value, _INTEGERS) and not isinstance(value, bool)
-
-
-def several(op_name: str, form: Form, name: str, value: Any, least: int) -> tuple[int, ...]:
+def _each(op_name: str, form: Form, name: str, value: Any, least: int) -> tuple[int, ...]:
     """An option as one integer for each axis."""
-    each = tuple(value) if np.iterable(value) and not isinstance(value, str) else (value,) * len(form.axes)
-    if len(each) != len(form.axes) or not all(map(is_integer, each)):
-        raise TypeError(f"{op_name}: {name} is {value!r}; expected {form.several}")
-    if min(each) < least:
-        raise ValueError(f"{op_name}: {name} is {value!r}; expected at least {least}")
-    return tuple(map(int, each))
+    return several(op_name, name, value, len(form.axes), form.several, least=least)
 
 
 def count_of_groups(op_name: str, groups: Any) -> int:
@@ -185,8 +166,8 @@ def attributes(
 ) -> dict[str, Any]:
     """The options of a convolution as the primitives take them; checks options and shapes."""
     groups = count_of_groups(op_name, groups)
-    strides = several(op_name, form, "stride", stride, 1)
-    dilations = several(op_name, form, "dilation", dilation, 1)
+    strides = _each(op_name, form, "stride", stride, 1)
+    dilations = _each(op_name, form, "dilation", dilation, 1)
     layout = str(choice(op_name, "layout", layout, form.layouts))
     _check_dimensions(op_name, form, x, weight, layout, "out, in/groups")
     _, channels, *image = form.sizes(layout, tuple(x.shape))
@@ -234,9 +215,9 @@ def transposed_attributes(
     there, perhaps less than none.
     """
     groups = count_of_groups(op_name, groups)
-    strides = several(op_name, form, "stride", stride, 1)
-    dilations = several(op_name, form, "dilation", dilation, 1)
-    more = several(op_name, form, "output_padding", output_padding, 0)
+    strides = _each(op_name, form, "stride", stride, 1)
+    dilations = _each(op_name, form, "dilation", dilation, 1)
+    more = _each(op_name, form, "output_padding", output_padding, 0)
     cut = explicit_padding(op_name, form, padding)
     layout = str(choice(op_name, "layout", layout, form.layouts))
     _check_dimensions(op_name, form, x, weight, layout, "in, out/groups")

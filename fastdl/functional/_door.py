@@ -96,9 +96,19 @@ def indices(op: str, name: str, x: Any) -> Any:
     return x.astype(INT64)
 
 
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer; True is none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an integer or a float, neither an array nor True."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def axis_of(op: str, axis: int, ndim: int) -> int:
     """``axis`` counted from the front."""
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+    if not is_integer(axis):
         raise TypeError(f"{op}: axis is {axis!r}; expected an integer")
     if not -ndim <= axis < ndim:
         raise ValueError(f"{op}: axis is {axis}; expected -{ndim} <= axis < {ndim} for an array of {ndim} dimensions")
@@ -117,14 +127,20 @@ def axes_of(op: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, 
     return found
 
 
+def several(op: str, name: str, value: Any, count: int, expected: str, *, least: int) -> tuple[int, ...]:
+    """An option given as one integer or as ``count`` of them, which is what ``expected`` says."""
+    each = tuple(value) if np.iterable(value) else (value,) * count
+    if len(each) != count or not all(map(is_integer, each)):
+        raise TypeError(f"{op}: {name} is {value!r}; expected {expected}")
+    if min(each) < least:
+        raise ValueError(f"{op}: {name} is {value!r}; expected at least {least}")
+    return tuple(map(int, each))
+
+
 def pair(op: str, name: str, value: int | Sequence[int], *, least: int) -> tuple[int, int]:
     """An option given as one integer or as (height, width)."""
-    both = tuple(value) if np.iterable(value) else (value, value)
-    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
-        raise TypeError(f"{op}: {name} is {value!r}; expected an integer or two, (height, width)")
-    if min(both) < least:
-        raise ValueError(f"{op}: {name} is {value!r}; expected at least {least}")
-    return int(both[0]), int(both[1])
+    height, width = several(op, name, value, 2, "an integer or two, (height, width)", least=least)
+    return height, width
 
 
 def choice(op: str, name: str, value: Any, allowed: Sequence[Any]) -> Any:

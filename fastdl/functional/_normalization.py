@@ -128,18 +128,11 @@ def _vjp_normalize(grads: Any, inputs: Any, outputs: Any, *, centred: bool, **at
         if centred:
             near = elementwise.subtract(near, shape.reshape(mean, s.statistics))
         slope = shape.reshape(elementwise.multiply(of_var, 2 / n), s.statistics)
-        dx = _plus(dx, shape.reshape(elementwise.multiply(near, slope), x.shape))
+        dx = elementwise.plus(dx, shape.reshape(elementwise.multiply(near, slope), x.shape))
     if of_mean is not None:
         slope = shape.reshape(elementwise.divide(of_mean, n), s.statistics)
-        dx = _plus(dx, shape.reshape(shape.broadcast_to(slope, s.full), x.shape))
+        dx = elementwise.plus(dx, shape.reshape(shape.broadcast_to(slope, s.full), x.shape))
     return dx, dw, db
-
-
-def _plus(a: Any, b: Any) -> Any:
-    """The sum of two gradients, of which some may be None."""
-    if a is None or b is None:
-        return b if a is None else a
-    return elementwise.add(a, b)
 
 
 normalize = Primitive("normalize", _infer_normalize, _lower_normalize, _vjp_normalize)
@@ -284,14 +277,14 @@ def _vjp_grad(
         along = reductions.sum(multiply(h, reshape(outputs[0], s.full)), s.axes, keepdims=True)
     if h_w is not None:
         h_w = reshape(h_w, s.parameters)
-        dg, dz = _plus(dg, multiply(z, h_w)), _plus(dz, multiply(g, h_w))
+        dg, dz = elementwise.plus(dg, multiply(z, h_w)), elementwise.plus(dz, multiply(g, h_w))
     if h_b is not None:
-        dg = _plus(dg, shape.broadcast_to(reshape(h_b, s.parameters), s.full))
+        dg = elementwise.plus(dg, shape.broadcast_to(reshape(h_b, s.parameters), s.full))
     dx, dmean = None, None
     if dz is not None:
         dx = multiply(dz, r)
         dmean = negative(reductions.sum(dx, s.axes, keepdims=True))
-        along = _plus(along, reductions.sum(multiply(dz, z), s.axes, keepdims=True))
+        along = elementwise.plus(along, reductions.sum(multiply(dz, z), s.axes, keepdims=True))
     dvar = None if along is None else multiply(multiply(along, -0.5), multiply(r, r))
     return [
         None if a is None or to is None else reshape(a, to.shape)

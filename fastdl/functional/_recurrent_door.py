@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Shape, Symbol
-from . import elementwise, indexing
+from . import indexing
 from ._door import check_grad, describe, floats
 from ._unrolled import one_step
 from .dense import dense_backward
+from .elementwise import plus
 
 _OPTIONAL = ("h0", "c0", "bias_ih", "bias_hh")
 
@@ -66,13 +67,6 @@ def last(y: Any, reverse: bool) -> Any:
     return state if isinstance(state, Symbol) else state.copy()
 
 
-def both(bias_ih: Any, bias_hh: Any) -> Any:
-    """The sum of two biases that may be absent."""
-    if bias_ih is None or bias_hh is None:
-        return bias_hh if bias_ih is None else bias_ih
-    return elementwise.add(bias_ih, bias_hh)
-
-
 def gradients_of(name: str, grad: Any, results: Sequence[str], layer: Layer) -> list[Any]:
     """The gradients of the outputs and of the last states, checked; None for one that is absent."""
     if not isinstance(grad, (tuple, list)) or len(grad) != len(results):
@@ -95,11 +89,11 @@ def of_all_steps(grad: Any, of_last: Any, layer: Layer) -> Any:
     like = np.broadcast_to(np.zeros((), layer.x.dtype), (batch, steps, layer.weight_hh.shape[1]))
     last = 0 if layer.reverse else steps - 1
     (spread,) = indexing.slice_backward(of_last, like, (slice(None), last))
-    return spread if grad is None else elementwise.add(grad, spread)
+    return plus(grad, spread)
 
 
 def of_inputs(dz: Any, layer: Layer) -> tuple[Any, ...]:
     """Gradients of x, weight_ih and both biases from that of z = x weight_ih' + bias_ih + bias_hh."""
-    bias = both(layer.bias_ih, layer.bias_hh)
+    bias = plus(layer.bias_ih, layer.bias_hh)
     dx, dweight, dbias = dense_backward(dz, layer.x, layer.weight_ih, bias)
     return dx, dweight, None if layer.bias_ih is None else dbias, None if layer.bias_hh is None else dbias

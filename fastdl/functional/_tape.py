@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..ops import Primitive, Symbol
-from . import elementwise
+from .elementwise import plus
 
 
 class _Value(Symbol):
@@ -42,7 +42,7 @@ def pull(function: Callable[..., Sequence[Any]], inputs: Sequence[Any], grads: S
     found: dict[_Value, Any] = {}
     for y, grad in zip(function(*values), grads, strict=True):
         if grad is not None and isinstance(y, _Value):
-            found[y] = elementwise.add(found[y], grad) if y in found else grad
+            found[y] = plus(found.get(y), grad)
     for primitive, arguments, outputs, attrs in reversed(tape):
         arriving = [found.get(y) for y in outputs]
         if all(g is None for g in arriving):
@@ -51,5 +51,5 @@ def pull(function: Callable[..., Sequence[Any]], inputs: Sequence[Any], grads: S
         leaving = primitive.vjp(arriving, [*map(_plain, arguments)], [*map(_plain, outputs)], **attrs)
         for x, grad in zip(arguments, leaving, strict=True):
             if grad is not None and isinstance(x, _Value):
-                found[x] = elementwise.add(found[x], grad) if x in found else grad
+                found[x] = plus(found.get(x), grad)
     return [None if x is None else found.get(x) for x in values]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..ops import PRIMITIVES
-from . import elementwise, indexing, shape
+from . import indexing, shape
 from .dense import matmul
+from .elementwise import plus, subtract, times
 
 
 def order_of(steps: int, reverse: bool) -> list[int]:
@@ -36,24 +37,9 @@ def _gates(x: Any, count: int) -> list[Any]:
     return [indexing.slice(x, (slice(None), slice(k * hidden, (k + 1) * hidden))) for k in range(count)]
 
 
-def _plus(*terms: Any) -> Any:
-    """The sum of the terms that are there."""
-    first, *others = [x for x in terms if x is not None]
-    for x in others:
-        first = elementwise.add(first, x)
-    return first
-
-
-def _times(*factors: Any) -> Any:
-    first, *others = factors
-    for x in others:
-        first = elementwise.multiply(first, x)
-    return first
-
-
 def slope(y: Any, tanh: bool) -> Any:
     """The derivative of tanh or of the logistic function from its value: 1 - y^2 or y (1 - y)."""
-    return elementwise.subtract(1.0, _times(y, y)) if tanh else _times(y, elementwise.subtract(1.0, y))
+    return subtract(1.0, times(y, y)) if tanh else times(y, subtract(1.0, y))
 
 
 def rnn_grad_steps(dy: Any, y: Any, w: Any, *, activation: str, reverse: bool) -> Sequence[Any]:
@@ -61,8 +47,8 @@ def rnn_grad_steps(dy: Any, y: Any, w: Any, *, activation: str, reverse: bool) -
     found: dict[int, Any] = {}
     handed: Any = None
     for at in reversed(order_of(y.shape[1], reverse)):
-        dh, h = _plus(one_step(dy, at), handed), one_step(y, at)
-        found[at] = PRIMITIVES["relu_grad"](dh, h)[0] if activation == "relu" else _times(dh, slope(h, True))
+        dh, h = plus(one_step(dy, at), handed), one_step(y, at)
+        found[at] = PRIMITIVES["relu_grad"](dh, h)[0] if activation == "relu" else times(dh, slope(h, True))
         handed = matmul(found[at], w)
     return _stacked(found), handed
 
@@ -81,17 +67,17 @@ def lstm_grad_steps(
         i, f, g, o = _gates(one_step(gates, at), 4)
         t = PRIMITIVES["tanh"](one_step(cells, at))[0]
         old = one_step(cells, order[s - 1]) if s else zeros if c0 is None else c0
-        dh = dh_handed if dy is None else _plus(one_step(dy, at), dh_handed)
-        dc = _plus(dc_handed, None if dcells is None else one_step(dcells, at), _times(dh, o, slope(t, True)))
+        dh = dh_handed if dy is None else plus(one_step(dy, at), dh_handed)
+        dc = plus(dc_handed, None if dcells is None else one_step(dcells, at), times(dh, o, slope(t, True)))
         parts = [
-            _times(dc, g, slope(i, False)),
-            _times(dc, old, slope(f, False)),
-            _times(dc, i, slope(g, True)),
-            _times(dh, t, slope(o, False)),
+            times(dc, g, slope(i, False)),
+            times(dc, old, slope(f, False)),
+            times(dc, i, slope(g, True)),
+            times(dh, t, slope(o, False)),
         ]
         together = shape.concatenate(parts, axis=1)
-        found[at] = together if extra is None else _plus(together, one_step(extra, at))
-        dh_handed, dc_handed = matmul(found[at], w), _times(dc, f)
+        found[at] = together if extra is None else plus(together, one_step(extra, at))
+        dh_handed, dc_handed = matmul(found[at], w), times(dc, f)
     return _stacked(found), dh_handed, dc_handed
 
 
@@ -110,11 +96,11 @@ def gru_grad_steps(
         r, v, n = _gates(one_step(gates, at), 3)
         extras = [None] * 3 if extra is None else _gates(one_step(extra, at), 3)
         old = one_step(y, order[s - 1]) if s else zeros if h0 is None else h0
-        dh = handed if dy is None else _plus(one_step(dy, at), handed)
-        dn = _plus(_times(dh, elementwise.subtract(1.0, v), slope(n, True)), extras[2])
-        dr = _plus(_times(dn, one_step(q, at), slope(r, False)), extras[0])
-        dv = _plus(_times(dh, elementwise.subtract(old, n), slope(v, False)), extras[1])
-        dq = _plus(_times(dn, r), None if extra_q is None else one_step(extra_q, at))
+        dh = handed if dy is None else plus(one_step(dy, at), handed)
+        dn = plus(times(dh, subtract(1.0, v), slope(n, True)), extras[2])
+        dr = plus(times(dn, one_step(q, at), slope(r, False)), extras[0])
+        dv = plus(times(dh, subtract(old, n), slope(v, False)), extras[1])
+        dq = plus(times(dn, r), None if extra_q is None else one_step(extra_q, at))
         inputs[at], products[at] = shape.concatenate([dr, dv, dn], axis=1), shape.concatenate([dr, dv, dq], axis=1)
-        handed = _plus(_times(dh, v), matmul(products[at], w))
+        handed = plus(times(dh, v), matmul(products[at], w))
     return _stacked(inputs), _stacked(products), handed

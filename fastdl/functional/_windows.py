@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Shape
-from ._door import choice, pair
-from ._images import LAYOUTS, in_layout, sizes
-
-SEQUENCE_LAYOUTS = ("NCW", "NWC")
+from ._door import choice, is_integer, pair
+from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, image_layout, in_layout, sizes
 
 
 class Axis(NamedTuple):
@@ -130,7 +128,7 @@ def attributes_of_sequences(
     numbers |= {} if stride is None else {"stride": (stride, 1)}
     numbers |= {} if dilation is None else {"dilation": (dilation, 1)}
     for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        if not is_integer(value):
             raise TypeError(f"{op_name}: {name} is {value!r}; expected an integer")
         if value < least:
             raise ValueError(f"{op_name}: {name} is {value!r}; expected at least {least}")
@@ -169,31 +167,12 @@ def _check_axis(op_name: str, name: str, axis: Axis, kernel_size: Any, padding: 
         )
 
 
-def as_images(layout: str, shape: Shape) -> Shape:
-    """The shape of sequences, as that of images of one row."""
-    n, *rest = shape
-    return (n, rest[0], 1, rest[1]) if layout == "NCW" else (n, 1, *rest)
-
-
-def as_sequences(layout: str, shape: Shape) -> Shape:
-    """The shape of images of one row, as that of sequences."""
-    n, *rest = shape
-    return (n, rest[0], rest[2]) if layout == "NCW" else (n, *rest[1:])
-
-
-def image_layout(layout: str) -> str:
-    """The layout of the images that sequences in this layout are."""
-    return "NCHW" if layout == "NCW" else "NHWC"
-
-
 def output_sizes(op_name: str, output_size: Any, image: Sequence[int]) -> tuple[int, ...]:
     """The sizes of an adaptive pooling's result, from an integer or one entry an axis, where None keeps the size."""
-    several = tuple(output_size) if np.iterable(output_size) else (output_size,) * len(image)
+    each = tuple(output_size) if np.iterable(output_size) else (output_size,) * len(image)
     wanted = "an integer or None" if len(image) == 1 else "an integer or two, (height, width), or None to keep a size"
-    if len(several) != len(image) or any(
-        n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer))) for n in several
-    ):
+    if len(each) != len(image) or not all(n is None or is_integer(n) for n in each):
         raise TypeError(f"{op_name}: output_size is {output_size!r}; expected {wanted}")
-    if any(n is not None and n < 1 for n in several):
+    if any(n is not None and n < 1 for n in each):
         raise ValueError(f"{op_name}: output_size is {output_size!r}; expected at least 1")
-    return tuple(int(size if n is None else n) for n, size in zip(several, image, strict=True))
+    return tuple(int(size if n is None else n) for n, size in zip(each, image, strict=True))

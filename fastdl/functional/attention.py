@@ -16,7 +16,7 @@ from ..ops import Primitive, Spec, op
 from . import elementwise
 from ._attention import lower_backward, lower_forward, lower_scores_backward, weights_spec
 from ._attention_weights import vjp_grad, vjp_scores_grad, weights
-from ._door import BOOL, array, check_grad, describe, floats
+from ._door import BOOL, array, check_grad, describe, floats, is_number
 from ._draw import attention as draw
 from ._lowering import broadcast_shape
 
@@ -111,7 +111,7 @@ def _options(name: str, query: Any, causal: Any, scale: Any, return_weights: Any
             raise TypeError(f"{name}: {option} is {flag!r}; expected True or False")
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
-    elif isinstance(scale, bool) or not isinstance(scale, (int, float, np.integer, np.floating)):
+    elif not is_number(scale):
         raise TypeError(f"{name}: scale is {scale!r}; expected a number, or None for 1 / sqrt(features)")
     elif not math.isfinite(scale):
         raise ValueError(f"{name}: scale is {scale}; expected a finite number, or None for 1 / sqrt(features)")

@@ -11,8 +11,8 @@ from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import shape as shapes
 from ._door import check_grad, choice, floats
 from ._draw import pooling as draw
-from ._images import channels_back, channels_first, place_for, sizes
-from ._windows import as_images, as_sequences, attributes, attributes_of_sequences, axes, result_shape
+from ._images import as_images, as_sequences, channels_back, channels_first, place_for, sizes
+from ._windows import attributes, attributes_of_sequences, axes, result_shape
 
 
 def _infer_avg_pool2d(x: Spec, **attrs: Any) -> tuple[Spec]:

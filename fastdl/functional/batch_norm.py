@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import op
-from ._door import check_grad, describe, floats
+from ._door import check_grad, describe, floats, is_number
 from ._draw import normalization as draw
 from ._normalization import gradients_given, normalize, normalize_given, update_running
 from .normalization import check_channels, eps_of, saved
@@ -43,7 +43,7 @@ def _values(x: Any) -> int:
 
 
 def _attributes(name: str, x: Any, momentum: Any, eps: Any) -> tuple[float, dict[str, Any]]:
-    if isinstance(momentum, bool) or not isinstance(momentum, (int, float, np.integer, np.floating)):
+    if not is_number(momentum):
         raise TypeError(f"{name}: momentum is {momentum!r}; expected a number, 0 <= momentum <= 1")
     if not 0 <= momentum <= 1:
         raise ValueError(f"{name}: momentum is {momentum}; expected 0 <= momentum <= 1")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import Primitive, Symbol, op
 from . import _class_losses as primitives
-from ._door import INT64, array, choice, describe, floats, indices
+from ._door import INT64, array, choice, describe, floats, indices, is_integer, is_number
 from ._draw import losses as draw
 from ._losses import REDUCTIONS, loss_grad
 
@@ -42,7 +42,7 @@ def _checked(
         raise ValueError(
             f"{name}: {describe(weight=w, **{what: z})}; expected one weight for each of the {z.shape[1]} classes"
         )
-    if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
+    if not is_integer(ignore_index):
         raise TypeError(f"{name}: ignore_index is {ignore_index!r}; expected an integer")
     if not -(2**63) <= ignore_index < 2**63:
         raise ValueError(f"{name}: ignore_index is {ignore_index}; expected an integer that an int64 holds")
@@ -51,7 +51,7 @@ def _checked(
 
 def _smoothed(name: str, z: Any, w: Any, label_smoothing: Any) -> list[Any]:
     """The weights, which smoothing needs, and its share."""
-    if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (int, float, np.integer, np.floating)):
+    if not is_number(label_smoothing):
         raise TypeError(f"{name}: label_smoothing is {label_smoothing!r}; expected a number from 0 to 1")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{name}: label_smoothing is {label_smoothing!r}; expected a number from 0 to 1")

@@ -26,6 +26,22 @@ def unbroadcast(grad: Any, like: Any) -> Any:
     return shape.reshape(reductions.sum(grad, axis=(*range(extra), *repeated)), like.shape)
 
 
+def plus(*terms: Any) -> Any:
+    """The sum of the terms that are there, from left to right; None if there is none."""
+    total = None
+    for x in terms:
+        total = x if total is None else total if x is None else add(total, x)
+    return total
+
+
+def times(*factors: Any) -> Any:
+    """The product of at least one factor, from left to right."""
+    product, *others = factors
+    for x in others:
+        product = multiply(product, x)
+    return product
+
+
 def add_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """In the forward pass y = a + b, so da = g and db = g."""
     grad, a, b = graded2("add", grad, a, b)

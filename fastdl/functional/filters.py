@@ -183,15 +183,13 @@ def _lower_kernel_grad(
 ) -> None:
     (g, x), (dkernel,) = inputs, outputs
     channels, n = _channels(x.shape), dkernel.size
-    rows, columns = _forward_axes(x.shape, shape, border)
-    tiles = 0
-    if channels:
-        height, width = _tile_of(rows, columns, channels, x.dtype.itemsize)
-        tiles = -(-rows.outputs // height) * -(-columns.outputs // width)
-    chunks = -(-tiles // -(-tiles // _MOST_CHUNKS)) if tiles else 0
-    if not tiles:
+    if channels == 0:
         launch_zeros(lowering, dkernel)
         return
+    rows, columns = _forward_axes(x.shape, shape, border)
+    height, width = _tile_of(rows, columns, channels, x.dtype.itemsize)
+    tiles = -(-rows.outputs // height) * -(-columns.outputs // width)
+    chunks = -(-tiles // -(-tiles // _MOST_CHUNKS))
     sums = lowering.scratch((chunks, n), g.dtype) if chunks > 1 else dkernel
     first: list[Argument | Operand] = [sums, g, x]
     kernel = Kernel("filters", "kernel_grad")

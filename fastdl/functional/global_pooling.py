@@ -11,8 +11,7 @@ from . import reductions
 from ._adaptive import largest, largest_backward
 from ._door import check_grad, choice, floats
 from ._draw import pooling as draw
-from ._images import LAYOUTS
-from ._windows import SEQUENCE_LAYOUTS
+from ._images import LAYOUTS, SEQUENCE_LAYOUTS
 
 
 def _pooled_axes(op_name: str, x: Any, layout: str, layouts: tuple[str, ...]) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import shape as shapes
 from ._door import INT64, check_grad, floats, indices
 from ._draw import pooling as draw
-from ._images import channels_back, channels_first, place_for, sizes
-from ._windows import as_images, as_sequences, attributes, attributes_of_sequences, axes, result_shape
+from ._images import as_images, as_sequences, channels_back, channels_first, place_for, sizes
+from ._windows import attributes, attributes_of_sequences, axes, result_shape
 
 _SPAN, _VECTOR = 512, 16  # columns that a block of windows may span with those of unfinished vectors, as in the kernel
 _LEAST_BLOCK = 16  # windows; fewer at a time are not worth vectors

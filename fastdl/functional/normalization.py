@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..ops import Shape, op
-from ._door import check_grad, describe, floats
+from ._door import check_grad, describe, floats, is_integer, is_number
 from ._draw import normalization as draw
 from ._normalization import gradients, normalize, statistics_shape
 
 
 def eps_of(name: str, eps: Any) -> float:
     """The number that keeps a variance from being 0."""
-    if isinstance(eps, bool) or not isinstance(eps, (int, float, np.integer, np.floating)):
+    if not is_number(eps):
         raise TypeError(f"{name}: eps is {eps!r}; expected a number")
     if not (eps >= 0 and math.isfinite(eps)):
         raise ValueError(f"{name}: eps is {eps}; expected a finite number of at least 0")
@@ -187,7 +187,7 @@ def rms_norm_backward(
 
 
 def _group_attributes(name: str, x: Any, num_groups: Any, weight: Any, bias: Any, eps: Any) -> dict[str, Any]:
-    if isinstance(num_groups, bool) or not isinstance(num_groups, (int, np.integer)):
+    if not is_integer(num_groups):
         raise TypeError(f"{name}: num_groups is {num_groups!r}; expected an integer")
     check_channels(name, x, 2, weight=weight, bias=bias)
     if num_groups < 1 or x.shape[1] % num_groups:

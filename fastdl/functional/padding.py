@@ -10,7 +10,7 @@ import numpy as np
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import indexing
-from ._door import check_grad, choice, describe, floats
+from ._door import check_grad, choice, describe, floats, is_number
 from ._draw import padding as draw
 from ._moving import row_major
 
@@ -116,7 +116,7 @@ _pad_grad = Primitive("pad_grad", _infer_grad, _lower_grad, _vjp_grad)
 def _attributes(op_name: str, x: Any, padding: Any, mode: Any, value: Any) -> dict[str, Any]:
     """The options as the primitive takes them; checks options and shape."""
     choice(op_name, "mode", mode, MODES)
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{op_name}: value is {value!r}; expected a number")
     pairs = _pairs(op_name, x, padding)
     for axis, (n, pair) in enumerate(zip(x.shape, pairs, strict=True)):

@@ -14,8 +14,9 @@ from ..ops import op
 from ._door import choice
 from ._draw import recurrent as draw
 from ._recurrent import gru_sequence, lstm_sequence, rnn_sequence, vjp_gru, vjp_lstm, vjp_rnn
-from ._recurrent_door import both, checked, gradients_of, last, of_all_steps, of_inputs
+from ._recurrent_door import checked, gradients_of, last, of_all_steps, of_inputs
 from .dense import dense, dense_backward
+from .elementwise import plus
 
 
 @op(draw=draw.rnn, every_result=True)
@@ -51,7 +52,7 @@ def rnn(
         "rnn", 1, reverse, x=x, h0=h0, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh
     )
     choice("rnn", "activation", activation, ("tanh", "relu"))
-    z = dense(layer.x, layer.weight_ih, both(layer.bias_ih, layer.bias_hh))
+    z = dense(layer.x, layer.weight_ih, plus(layer.bias_ih, layer.bias_hh))
     (y,) = rnn_sequence(z, layer.h0, layer.weight_hh, activation=activation, reverse=layer.reverse)
     return y, last(y, layer.reverse)
 
@@ -81,7 +82,7 @@ def rnn_backward(
     options: dict[str, Any] = {"activation": activation, "reverse": layer.reverse}
     dy, dh = gradients_of(name, grad, ("the outputs", "h"), layer)
     dy = of_all_steps(dy, dh, layer)
-    z = dense(layer.x, layer.weight_ih, both(layer.bias_ih, layer.bias_hh))
+    z = dense(layer.x, layer.weight_ih, plus(layer.bias_ih, layer.bias_hh))
     inputs = (z, layer.h0, layer.weight_hh)
     outputs = rnn_sequence(*inputs, **options)
     dy = np.zeros(outputs[0].shape, outputs[0].dtype) if dy is None else dy
@@ -135,7 +136,7 @@ def lstm(
         bias_ih=bias_ih,
         bias_hh=bias_hh,
     )
-    z = dense(layer.x, layer.weight_ih, both(layer.bias_ih, layer.bias_hh))
+    z = dense(layer.x, layer.weight_ih, plus(layer.bias_ih, layer.bias_hh))
     y, cells, _ = lstm_sequence(z, layer.h0, layer.c0, layer.weight_hh, reverse=layer.reverse)
     return y, last(y, layer.reverse), last(cells, layer.reverse)
 
@@ -163,7 +164,7 @@ def lstm_backward(
         name, 4, reverse, x=x, h0=h0, c0=c0, weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh
     )
     dy, dh, dc = gradients_of(name, grad, ("the outputs", "h", "c"), layer)
-    z = dense(layer.x, layer.weight_ih, both(layer.bias_ih, layer.bias_hh))
+    z = dense(layer.x, layer.weight_ih, plus(layer.bias_ih, layer.bias_hh))
     inputs = (z, layer.h0, layer.c0, layer.weight_hh)
     outputs = lstm_sequence(*inputs, reverse=layer.reverse)
     grads = (of_all_steps(dy, dh, layer), of_all_steps(None, dc, layer), None)

@@ -279,3 +279,15 @@ def test_against_torch(dtype):
         ours = [x for x in F.attention_backward(g, q, k, v, mask, causal=causal) if x is not None]
         for a, b in zip(ours, found, strict=True):
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(1, np.abs(b.numpy()).max()))
+
+
+def test_a_gradient_of_a_gradient_may_be_the_queries_themselves():
+    from fastdl.ops import PRIMITIVES
+
+    q, k, v, g, hk = arrays(np.float64, (4, 3), (6, 3), (6, 2), (4, 2), (6, 3))
+    options = {"causal": False, "scale": 0.7}
+    inputs = g, q, k, v, None, *PRIMITIVES["attention"](q, k, v, None, **options)
+    ours = PRIMITIVES["attention_grad"].vjp((q, hk, None), inputs, (None,) * 3, **options)
+    theirs = PRIMITIVES["attention_grad"].vjp((q.copy(), hk, None), inputs, (None,) * 3, **options)
+    for a, b in zip(ours[:3], theirs[:3], strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -103,7 +103,8 @@ def test_not_a_number_comes_through(dtype):
 
 
 UNARY = ["negative", "exp", "log", "sqrt", "abs", "sign", "relu", "tanh", "sigmoid"]
-BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "relu_grad", "tanh_grad", "sigmoid_grad"]
+BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum"]
+GRADIENTS = ["relu_grad", "tanh_grad", "sigmoid_grad"]  # of arrays of one shape: they do not broadcast
 
 
 @BOTH
@@ -134,6 +135,20 @@ def test_two_operands_in_place(name, dtype):
     (doubled,) = PRIMITIVES[name](a, a)
     execute(PRIMITIVES[name], (a, a), {}, out=a)
     np.testing.assert_array_equal(a, doubled)
+
+
+@BOTH
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_in_place(name, dtype):
+    rng = np.random.default_rng(0)
+    for shape in ((41,), (9001,), (5, 300), (2, 3, 5)):
+        g, v = (rng.uniform(0.5, 2, shape).astype(dtype) for _ in range(2))
+        (expected,) = PRIMITIVES[name](g, v)
+        execute(PRIMITIVES[name], (g, v), {}, out=g)
+        np.testing.assert_array_equal(g, expected)
+    (of_itself,) = PRIMITIVES[name](g, g)
+    execute(PRIMITIVES[name], (g, g), {}, out=g)
+    np.testing.assert_array_equal(g, of_itself)
 
 
 @BOTH

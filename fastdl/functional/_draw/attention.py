@@ -4,15 +4,12 @@ from typing import Any
 
 import numpy as np
 
-Drawn = tuple[tuple[Any, ...], dict[str, Any]]
+from .elementwise import Drawn, Lots
 
 
 def attention(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Queries, keys and values with any leading axes, grouped heads, every kind of mask, rows that are masked whole."""
-
-    def draw(*values: Any) -> Any:
-        return values[int(rng.integers(0, len(values)))]
-
+    draw = Lots(rng)
     heads, sharing = draw(1, 1, 2, 3), draw(1, 1, 2)
     lead = draw((), (draw(0, 1, 2, 3),), (heads,), (2, heads))
     ours = (*lead[:-1], lead[-1] * sharing) if lead else ()

@@ -4,17 +4,7 @@ from typing import Any
 
 import numpy as np
 
-Drawn = tuple[tuple[Any, ...], dict[str, Any]]
-
-
-class _Lots:
-    """Draws one of several values."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-
-    def __call__(self, *values: Any) -> Any:
-        return values[int(self._rng.integers(0, len(values)))]
+from .elementwise import Drawn, Lots
 
 
 def _arrays(
@@ -27,7 +17,7 @@ def _arrays(
 
 def conv1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Lines and kernels that fit, with every option: groups to depthwise, all kinds of padding, both layouts."""
-    draw = _Lots(rng)
+    draw = Lots(rng)
     groups, channels, features = draw(1, 1, 1, 2, 3), draw(1, 2, 3, 5), draw(1, 2, 3, 5, 9)
     taps, stride, dilation = draw(1, 2, 3, 3, 5), draw(1, 1, 1, 2, 3), draw(1, 1, 2, 3)
     one, sides = draw(0, 1, 2), (draw(0, 1, 3), draw(0, 1, 2))
@@ -47,7 +37,7 @@ def conv1d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
 
 def conv2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Images and kernels that fit, with every option: groups to depthwise, all kinds of padding, both layouts."""
-    draw = _Lots(rng)
+    draw = Lots(rng)
     groups = draw(1, 1, 1, 2, 3)
     channels, features = draw(1, 2, 3, 5), draw(1, 2, 3, 5, 9)
     taps, stride, dilation = [(draw(*some), draw(*some)) for some in ((1, 2, 3, 3, 5), (1, 1, 1, 2, 3), (1, 1, 2, 3))]
@@ -96,7 +86,7 @@ def conv_transpose2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
 
 
 def _transposed(rng: np.random.Generator, dtype: np.dtype[Any], axes: int) -> Drawn:
-    draw = _Lots(rng)
+    draw = Lots(rng)
     groups, channels, features = draw(1, 1, 2, 3), draw(1, 2, 3, 5), draw(1, 2, 3, 5)
     taps, stride, dilation = (
         tuple(draw(*some) for _ in range(axes)) for some in ((1, 2, 3, 4), (1, 2, 2, 3), (1, 1, 2, 3))

@@ -7,6 +7,16 @@ import numpy as np
 Drawn = tuple[tuple[Any, ...], dict[str, Any]]
 
 
+class Lots:
+    """Draws one of several values."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def __call__(self, *values: Any) -> Any:
+        return values[int(self._rng.integers(0, len(values)))]
+
+
 def shape(rng: np.random.Generator) -> tuple[int, ...]:
     """A small shape; now and then empty or without dimensions."""
     return tuple(

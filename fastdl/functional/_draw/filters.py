@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from .elementwise import Drawn, Lots
 
-def filter2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+
+def filter2d(rng: np.random.Generator, dtype: np.dtype[Any]) -> Drawn:
     """Images with and without channels, in all borders; kernels of even and odd sizes, some larger than the image."""
-
-    def draw(*values: Any) -> Any:
-        return values[int(rng.integers(0, len(values)))]
-
+    draw = Lots(rng)
     border = draw("reflect101", "reflect", "nearest", "constant", "valid")
     taps = draw(1, 2, 3, 3, 5, 6), draw(1, 2, 3, 3, 4, 7)
     least = taps if border == "valid" else (1, 1)
