@@ -78,6 +78,17 @@ def check_grad(
     return grad
 
 
+def booleans(op: str, **arrays: Any) -> list[Any]:
+    """The arrays, checked to be of bool; a Python bool is one without dimensions."""
+    result = []
+    for name, value in arrays.items():
+        x = np.asarray(value) if isinstance(value, bool) else array(op, name, value)
+        if x.dtype != BOOL:
+            raise TypeError(f"{op}: {name} has dtype {x.dtype}; expected bool: compare first, not_equal({name}, 0)")
+        result.append(x)
+    return result
+
+
 def indices(op: str, name: str, x: Any) -> Any:
     """An array of integers as int64."""
     if isinstance(x, (int, np.integer, list, tuple)) and not isinstance(x, bool):
@@ -96,9 +107,19 @@ def indices(op: str, name: str, x: Any) -> Any:
     return x.astype(INT64)
 
 
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer; True is none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an integer or a float, neither an array nor True."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def axis_of(op: str, axis: int, ndim: int) -> int:
     """``axis`` counted from the front."""
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+    if not is_integer(axis):
         raise TypeError(f"{op}: axis is {axis!r}; expected an integer")
     if not -ndim <= axis < ndim:
         raise ValueError(f"{op}: axis is {axis}; expected -{ndim} <= axis < {ndim} for an array of {ndim} dimensions")
@@ -132,6 +153,13 @@ def choice(op: str, name: str, value: Any, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
         raise ValueError(f"{op}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
     return value
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """An option that is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{op}: {name} is {value!r}; expected True or False")
+    return bool(value)
 
 
 def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:
