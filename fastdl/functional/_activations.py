@@ -11,11 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .._kernels import Argument, Kernel
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
 from . import comparisons, elementwise
+from ._door import is_number
 from ._lowering import cells
 from .elementwise import times
 
@@ -197,7 +196,7 @@ NAMED: dict[str, tuple[str, dict[str, float]]] = {
 
 def option(op: str, name: str, value: Any, *, zero: bool = True) -> float:
     """A finite number, perhaps other than 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{op}: {name} is {value!r}; expected a number")
     if not math.isfinite(value) or (value == 0 and not zero):
         raise ValueError(f"{op}: {name} is {value}; expected a finite number{'' if zero else ' other than 0'}")

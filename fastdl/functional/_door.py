@@ -78,6 +78,17 @@ def check_grad(
     return grad
 
 
+def booleans(op: str, **arrays: Any) -> list[Any]:
+    """The arrays, checked to be of bool; a Python bool is one without dimensions."""
+    result = []
+    for name, value in arrays.items():
+        x = np.asarray(value) if isinstance(value, bool) else array(op, name, value)
+        if x.dtype != BOOL:
+            raise TypeError(f"{op}: {name} has dtype {x.dtype}; expected bool: compare first, not_equal({name}, 0)")
+        result.append(x)
+    return result
+
+
 def indices(op: str, name: str, x: Any) -> Any:
     """An array of integers as int64."""
     if isinstance(x, (int, np.integer, list, tuple)) and not isinstance(x, bool):
@@ -148,6 +159,13 @@ def choice(op: str, name: str, value: Any, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
         raise ValueError(f"{op}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
     return value
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """An option that is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{op}: {name} is {value!r}; expected True or False")
+    return bool(value)
 
 
 def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:

@@ -36,9 +36,11 @@ def vjp2(backward: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]
     return lambda grads, inputs, outputs: backward(grads[0], *inputs)
 
 
-def unary(name: str, vjp: Callable[..., Sequence[Any]] | None, cost: float) -> Primitive:
-    """A primitive y = f(x) with kernel ``elementwise.<name>``; ``cost`` in nanoseconds an element."""
-    kernel = Kernel("elementwise", name)
+def unary(
+    name: str, vjp: Callable[..., Sequence[Any]] | None, cost: float, *, kernels: str = "elementwise"
+) -> Primitive:
+    """A primitive y = f(x) with kernel ``<kernels>.<name>``; ``cost`` in nanoseconds an element."""
+    kernel = Kernel(kernels, name)
 
     def lower(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
         (x,), (y,) = inputs, outputs
@@ -109,9 +111,10 @@ def binary(
     *,
     cost: float = 0.3,
     result: np.dtype[Any] | None = None,
+    kernels: str = "elementwise",
 ) -> Primitive:
     """A primitive y = f(a, b) with broadcasting; ``result`` is the result's dtype if not the operands'."""
-    kernel = Kernel("elementwise", name)
+    kernel = Kernel(kernels, name)
 
     def infer(a: Spec, b: Spec) -> tuple[Spec]:
         return (Spec(broadcast_shape(name, a.shape, b.shape), result or a.dtype),)

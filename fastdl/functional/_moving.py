@@ -5,6 +5,7 @@ Kernels move integers of the elements' size, so that float64 and int64 share one
 
 import math
 import operator
+from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any, TypeAlias
 
@@ -34,6 +35,26 @@ def movable(name: str, **arrays: Any) -> list[Any]:
             )
         result.append(x)
     return result
+
+
+def movable_list(name: str, arrays: Sequence[Any]) -> list[Any]:
+    """At least one array in a list or tuple, checked to be all of one dtype that the functions here move."""
+    if not isinstance(arrays, Sequence) or not arrays:
+        what = "empty" if isinstance(arrays, Sequence) else f"a {type(arrays).__name__}"
+        raise TypeError(f"{name}: arrays is {what}; expected a list or tuple of at least one array")
+    parts = movable(name, **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
+    for k, x in enumerate(parts):
+        if x.dtype != parts[0].dtype:
+            raise TypeError(
+                f"{name}: arrays[{k}] has dtype {x.dtype} but arrays[0] has {parts[0].dtype}; expected one dtype: "
+                "convert with astype"
+            )
+    return parts
+
+
+def inverse(order: Shape) -> Shape:
+    """The order of axes that undoes an order of axes."""
+    return tuple(order.index(axis) for axis in range(len(order)))
 
 
 def word(dtype: np.dtype[Any]) -> np.dtype[Any]:

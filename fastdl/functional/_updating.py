@@ -7,7 +7,7 @@ import numpy as np
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Symbol
-from ._door import array, floats, indices
+from ._door import array, floats, indices, is_number
 from ._lowering import cells
 
 _FLOAT64 = np.dtype(np.float64)
@@ -35,15 +35,9 @@ def step_count(name: str, step: Any) -> Any:
     return step
 
 
-def flag(name: str, what: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: {what} is {value!r}; expected True or False")
-    return bool(value)
-
-
 def learning_rate(name: str, lr: Any) -> Any:
     """lr in float64, so that a schedule keeps its precision whatever the parameters' dtype."""
-    if isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool):
+    if is_number(lr):
         return np.asarray(lr, _FLOAT64)
     lr = array(name, "lr", lr)
     if lr.dtype != _FLOAT64 or tuple(lr.shape) != ():
@@ -56,7 +50,7 @@ def learning_rate(name: str, lr: Any) -> Any:
 
 def option(name: str, what: str, value: Any, below: float = math.inf) -> float:
     """A number from 0 up."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{name}: {what} is {value!r}; expected a number")
     if not 0 <= value < below:
         limit = "finite" if below == math.inf else f"below {below:g}"

@@ -11,7 +11,7 @@ from ..ops import PRIMITIVES, op
 from ._activations import gradient, option
 from ._door import choice, floats
 from ._draw import activations as draw
-from ._operands import graded, graded1
+from ._operands import graded1
 
 
 def tanh_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -157,8 +157,7 @@ def gelu_backward(grad: Any, x: Any, *, approximate: str = "none") -> tuple[Any]
     With "tanh" y = x s(z), where z = sqrt(8 / pi) (x + 0.044715 x**3), so dx = g (s(z) + x s(z) s(-z) dz/dx).
     """
     row = _gelu("gelu_backward", approximate)
-    (x,) = floats("gelu_backward", x=x)
-    grad, x = graded("gelu", grad, x.shape, x=x)
+    grad, x, _ = graded1("gelu", grad, x, None)
     return (gradient(row, grad, x),)
 
 

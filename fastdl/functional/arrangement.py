@@ -14,22 +14,14 @@ from ..ops import Shape, Symbol, op
 from . import indexing, shape
 from ._door import axes_of, axis_of, check_grad
 from ._draw import arrangement as draw
-from ._moving import movable
+from ._moving import movable, movable_list
 
 
 def _stackable(name: str, arrays: Sequence[Any], axis: int) -> tuple[list[Any], int]:
     """The arrays, checked to be of one shape and dtype, and the new axis counted from the front."""
-    if not isinstance(arrays, Sequence) or not arrays:
-        what = "empty" if isinstance(arrays, Sequence) else f"a {type(arrays).__name__}"
-        raise TypeError(f"{name}: arrays is {what}; expected a list or tuple of at least one array")
-    parts = movable(name, **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
+    parts = movable_list(name, arrays)
     first = parts[0]
     for k, x in enumerate(parts):
-        if x.dtype != first.dtype:
-            raise TypeError(
-                f"{name}: arrays[{k}] has dtype {x.dtype} but arrays[0] has {first.dtype}; expected one dtype: "
-                "convert with astype"
-            )
         if tuple(x.shape) != tuple(first.shape):
             raise ValueError(
                 f"{name}: arrays[{k}] is {tuple(x.shape)}, arrays[0] is {tuple(first.shape)}; expected one shape"

@@ -11,7 +11,7 @@ import numpy as np
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, Symbol, op
 from . import elementwise
-from ._door import BOOL, FLOATS, INT64, array, check_grad
+from ._door import BOOL, FLOATS, INT64, array, booleans, check_grad
 from ._draw import elementwise as draw
 from ._lowering import binary, broadcast_shape, broadcasting, cells, no_gradient, vjp2
 from ._operands import graded, graded2, number_as_array, operands
@@ -76,18 +76,9 @@ def minimum(a: Any, b: Any) -> Any:
     return y
 
 
-def _condition(name: str, condition: Any) -> Any:
-    condition = np.asarray(condition) if isinstance(condition, bool) else array(name, "condition", condition)
-    if condition.dtype != BOOL:
-        raise TypeError(
-            f"{name}: condition has dtype {condition.dtype}; expected bool: compare first, not_equal(condition, 0)"
-        )
-    return condition
-
-
 def where_backward(grad: Any, condition: Any, a: Any, b: Any) -> tuple[None, Any, Any]:
     """In the forward pass y = a where condition, else b; so da = g where condition, else 0, and db the other way."""
-    condition = _condition("where_backward", condition)
+    (condition,) = booleans("where_backward", condition=condition)
     a, b = operands("where_backward", a, b)
     result = broadcast_shape("where_backward", condition.shape, a.shape, b.shape)
     grad, a, b = graded("where", grad, result, a=a, b=b)
@@ -122,7 +113,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     >>> where(np.array([True, False]), np.float32([1, 2]), 0)
     array([1., 0.], dtype=float32)
     """
-    (y,) = _where(_condition("where", condition), *operands("where", a, b))
+    (y,) = _where(*booleans("where", condition=condition), *operands("where", a, b))
     return y
 
 

@@ -14,6 +14,7 @@ from ..ops import op
 from . import elementwise, indexing, reductions, shape
 from ._door import check_grad, floats
 from ._draw import contraction as draw
+from ._moving import inverse
 from .dense import _matmul
 
 Label: TypeAlias = str | tuple[int, int]
@@ -225,8 +226,7 @@ def _sent_back(g: Any, x: Any, labels: Labels, sizes: dict[Label, int]) -> Any:
         )
         g = shape.reshape(g, (*front, *[n] * count))
         mine = [axis for axis, other in enumerate(full) if other == label]
-        order = (*(axis for axis, other in enumerate(full) if other != label), *mine)
-        g = shape.transpose(g, tuple(order.index(axis) for axis in range(len(full))))
+        g = shape.transpose(g, inverse((*(axis for axis, other in enumerate(full) if other != label), *mine)))
     return shape.reshape(g, x.shape)
 
 

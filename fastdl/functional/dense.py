@@ -18,6 +18,8 @@ from ._lowering import broadcast_shape
 from ._operands import saved
 from ._product import FUSED, Factors, lower_product
 
+_ACTIVATIONS = tuple(NAMED)
+
 
 def _matrices(spec: Spec, transposed: bool) -> tuple[Shape, int, int]:
     """Shape of the stack, rows and columns of an operand of the primitive ``matmul``."""
@@ -174,7 +176,7 @@ _dense = Primitive("dense", _infer_dense, _lower_dense, _vjp_dense)
 
 
 def _activation(op_name: str, activation: str | None) -> str:
-    return str(choice(op_name, "activation", "identity" if activation is None else activation, tuple(NAMED)))
+    return str(choice(op_name, "activation", "identity" if activation is None else activation, _ACTIVATIONS))
 
 
 @op(draw=draw.dense)

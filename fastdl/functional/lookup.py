@@ -9,7 +9,7 @@ import numpy as np
 
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, Symbol, op
-from ._door import INT64, check_grad, floats
+from ._door import INT64, check_grad, floats, is_integer
 from ._door import indices as positions
 from ._draw import lookup as draw
 from ._moving import CELL, MOVABLE
@@ -96,7 +96,7 @@ def _table(name: str, numbers: Any, weight: Any, padding_idx: int | None) -> tup
     if padding_idx is None:
         return at, weight, -1
     rows = weight.shape[0]
-    if isinstance(padding_idx, bool) or not isinstance(padding_idx, (int, np.integer)):
+    if not is_integer(padding_idx):
         raise TypeError(f"{name}: padding_idx is {padding_idx!r}; expected None or an integer")
     if not -rows <= padding_idx < rows:
         raise ValueError(
@@ -192,7 +192,7 @@ def one_hot(indices: Any, num_classes: int, *, dtype: Any = np.float32) -> Any:
            [1., 0., 0.]], dtype=float32)
     """
     at = positions("one_hot", "indices", indices)
-    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
+    if not is_integer(num_classes) or num_classes < 1:
         raise ValueError(f"one_hot: num_classes is {num_classes!r}; expected an integer of at least 1")
     wanted: np.dtype[Any] | None
     try:

@@ -8,10 +8,9 @@ and 1 otherwise. A loss is one primitive and its gradient another.
 import math
 from typing import Any
 
-import numpy as np
-
 from ..ops import op
 from . import comparisons, elementwise
+from ._door import is_number
 from ._draw import losses as draw
 from ._losses import checked, elementwise_gradient, elementwise_loss, loss_grad, of_grad, of_gradient, scaled
 
@@ -48,6 +47,7 @@ def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     Sums are finished in float64. The mean of nothing is NaN.
 
+    >>> import numpy as np
     >>> mse_loss(np.float64([1, 2, 3]), np.float64([1, 0, 2]), reduction="sum")
     array(5.)
     """
@@ -85,6 +85,7 @@ def mae_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     Raises ValueError if the shapes differ: (N, 1) against (N,) would otherwise compare each with each.
 
+    >>> import numpy as np
     >>> mae_loss(np.float64([1, 2, 3]), np.float64([1, 0, 2]), reduction="sum")
     array(3.)
     """
@@ -108,7 +109,7 @@ _huber_grad = elementwise_gradient("huber_grad", "huber", _huber_grad_vjp, 1, 0.
 
 
 def _checked_delta(name: str, delta: Any) -> float:
-    if isinstance(delta, bool) or not isinstance(delta, (int, float, np.integer, np.floating)):
+    if not is_number(delta):
         raise TypeError(f"{name}: delta is {delta!r}; expected a number greater than 0")
     if not 0 < delta < math.inf:
         raise ValueError(
@@ -144,6 +145,7 @@ def huber_loss(prediction: Any, target: Any, *, delta: float = 1.0, reduction: s
 
     Source: Huber, Robust estimation of a location parameter (1964).
 
+    >>> import numpy as np
     >>> huber_loss(np.float64([1, 2, 3]), np.float64([1, 0, 2.5]), reduction="none")
     array([0.   , 1.5  , 0.125])
     """

@@ -7,12 +7,10 @@ elements that are reduced to one, m their mean, g the gradient of the result. Ea
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, op
 from . import comparisons, elementwise, reductions
-from ._door import axes_of, floats
+from ._door import axes_of, floats, is_integer
 from ._draw import moments as draw
 from ._lowering import broadcasting, cells
 
@@ -51,7 +49,7 @@ _std = Primitive(
 
 def _checked(name: str, x: Any, axis: Axis, ddof: int) -> tuple[Any, Shape]:
     (x,) = floats(name, x=x)
-    if isinstance(ddof, bool) or not isinstance(ddof, (int, np.integer)) or ddof < 0:
+    if not is_integer(ddof) or ddof < 0:
         raise ValueError(f"{name}: ddof is {ddof!r}; expected an integer of at least 0")
     return x, axes_of(name, axis, len(x.shape))
 
@@ -80,6 +78,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: int = 0) -> 
 
     The mean is subtracted before squaring, so that a large mean costs no digits.
 
+    >>> import numpy as np
     >>> var(np.float32([[1, 3], [2, 6]]), axis=1)
     array([1., 4.], dtype=float32)
     """
@@ -108,6 +107,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: int = 0) -> 
     Equivalent to ``np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)``; ``ddof=1`` is PyTorch's default. x is float32
     or float64, of any shape; y has its dtype. Where all elements are equal the gradient is set to 0.
 
+    >>> import numpy as np
     >>> std(np.float32([[1, 3], [2, 6]]), axis=1)
     array([1., 2.], dtype=float32)
     """

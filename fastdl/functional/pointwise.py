@@ -7,14 +7,12 @@ Python's min and max are hidden by arguments.
 import math
 from typing import Any
 
-import numpy as np
-
 from .._kernels import Kernel
-from ..ops import Lowering, Operand, Primitive, Spec, op
+from ..ops import Lowering, Operand, Primitive, op
 from . import elementwise
-from ._door import BOOL, array, floats
+from ._door import BOOL, booleans, floats, is_number
 from ._draw import pointwise as draw
-from ._lowering import broadcast_shape, broadcasting, cells
+from ._lowering import binary, broadcasting, cells, unary
 from ._operands import graded1
 
 
@@ -49,9 +47,7 @@ def _bounds(name: str, min: Any, max: Any) -> dict[str, float]:
     if min is None and max is None:
         raise ValueError(f"{name}: min and max are None; expected at least one bound")
     for which, value in (("min", min), ("max", max)):
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating))
-        ):
+        if value is not None and not is_number(value):
             raise TypeError(
                 f"{name}: {which} is a {type(value).__name__}; expected a number: use maximum and minimum for arrays"
             )
@@ -73,6 +69,7 @@ def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
     Equivalent to ``np.clip(x, min, max)``; x float32 or float64 of any shape, the bounds numbers, of which one may be
     missing. NaN stays NaN. Where x is outside the bounds the gradient is 0; on a bound it comes through.
 
+    >>> import numpy as np
     >>> clip(np.float32([-2, 0.5, 3]), -1, 1)
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
@@ -101,43 +98,16 @@ def square(x: Any) -> Any:
 
     Equivalent to ``np.square(x)``; x float32 or float64 of any shape.
 
+    >>> import numpy as np
     >>> square(np.float32([-2, 3]))
     array([4., 9.], dtype=float32)
     """
     return _square(*floats("square", x=x))[0]
 
 
-def booleans(name: str, **arrays: Any) -> list[Any]:
-    """The arrays, checked to be of bool; a Python bool is one without dimensions."""
-    result = []
-    for argument, value in arrays.items():
-        x = np.asarray(value) if isinstance(value, bool) else array(name, argument, value)
-        if x.dtype != BOOL:
-            raise TypeError(
-                f"{name}: {argument} has dtype {x.dtype}; expected bool: compare first, not_equal({argument}, 0)"
-            )
-        result.append(x)
-    return result
-
-
-def _of_two_booleans(name: str) -> Primitive:
-    def infer(a: Spec, b: Spec) -> tuple[Spec]:
-        return (Spec(broadcast_shape(name, a.shape, b.shape), BOOL),)
-
-    def lower(lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand]) -> None:
-        broadcasting(lowering, Kernel("pointwise", name), inputs, outputs[0], 0.1)
-
-    return Primitive(name, infer, lower)
-
-
-def _lower_not(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
-    (x,), (y,) = inputs, outputs
-    kernel = Kernel("pointwise", "logical_not")
-    lowering.launch(kernel, BOOL, [y, x, x.size], cells=cells(x.size), work=0.1 * x.size)
-
-
-_logical_and, _logical_or = _of_two_booleans("logical_and"), _of_two_booleans("logical_or")
-_logical_not = Primitive("logical_not", lambda x: (x,), _lower_not)
+_logical_and = binary("logical_and", None, cost=0.1, result=BOOL, kernels="pointwise")
+_logical_or = binary("logical_or", None, cost=0.1, result=BOOL, kernels="pointwise")
+_logical_not = unary("logical_not", None, 0.1, kernels="pointwise")
 
 
 @op(draw=draw.two_booleans)
@@ -146,6 +116,7 @@ def logical_and(a: Any, b: Any) -> Any:
 
     Both are arrays of bool, as comparisons give them; shapes broadcast. It has no gradient.
 
+    >>> import numpy as np
     >>> logical_and(np.array([True, True, False]), np.array([True, False, False]))
     array([ True, False, False])
     """
@@ -158,6 +129,7 @@ def logical_or(a: Any, b: Any) -> Any:
 
     Both are arrays of bool, as comparisons give them; shapes broadcast. It has no gradient.
 
+    >>> import numpy as np
     >>> logical_or(np.array([True, True, False]), np.array([True, False, False]))
     array([ True,  True, False])
     """
@@ -170,6 +142,7 @@ def logical_not(x: Any) -> Any:
 
     x is an array of bool, as comparisons give it. It has no gradient.
 
+    >>> import numpy as np
     >>> logical_not(np.array([True, False]))
     array([False,  True])
     """

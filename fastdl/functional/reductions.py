@@ -16,6 +16,7 @@ from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import elementwise, shape
 from ._door import INT64, axes_of, axis_of, check_grad, describe, floats
 from ._draw import reductions as draw
+from ._moving import inverse
 
 Axis: TypeAlias = int | Sequence[int] | None
 _FLOAT64 = np.dtype(np.float64)
@@ -202,7 +203,7 @@ def _extremum_backward(name: str, grad: Any, x: Any, axis: Axis, keepdims: bool,
     if order is None:
         return (shape.reshape(dx, x.shape),)
     moved = shape.reshape(dx, tuple(x.shape[axis] for axis in order))
-    return (shape.transpose(moved, tuple(order.index(axis) for axis in range(len(order)))),)
+    return (shape.transpose(moved, inverse(order)),)
 
 
 def _extremum(name: str, backward: Callable[..., tuple[Any]]) -> Primitive:

@@ -12,8 +12,9 @@ import numpy as np
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import indexing, shape
-from ._door import INT64, axis_of, check_grad, floats
+from ._door import INT64, axis_of, check_grad, flag, floats, is_integer
 from ._draw import scans as draw
+from ._moving import inverse
 
 _FLOAT64 = np.dtype(np.float64)
 _CHUNK, _BLOCK = 4096, 256  # elements of a chunk at least, columns of a cell as in the kernels
@@ -114,14 +115,13 @@ def _selection(name: str, x: Any, k: int, axis: int, largest: bool) -> tuple[Any
     """x, k and the axis counted from the front, checked."""
     (x,) = floats(name, x=x)
     axis = axis_of(name, axis, len(x.shape))
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+    if not is_integer(k):
         raise TypeError(f"{name}: k is {k!r}; expected an integer")
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(
             f"{name}: k is {k}, x is {tuple(x.shape)}; expected 0 <= k <= {x.shape[axis]}, the size of axis {axis}"
         )
-    if not isinstance(largest, (bool, np.bool_)):
-        raise TypeError(f"{name}: largest is {largest!r}; expected True or False")
+    flag(name, "largest", largest)
     return x, int(k), axis
 
 
@@ -131,7 +131,7 @@ def _last(x: Any, axis: int) -> tuple[Any, Shape]:
     if axis == ndim - 1:
         return x, ()
     order = (*range(axis), *range(axis + 1, ndim), axis)
-    return shape.transpose(x, order), tuple(order.index(a) for a in range(ndim))
+    return shape.transpose(x, order), inverse(order)
 
 
 def top_k_backward(

@@ -16,7 +16,7 @@ from . import indexing, reductions
 from ._door import axis_of, check_grad, describe
 from ._draw import shape as draw
 from ._lowering import strides_in
-from ._moving import launch_copy, movable, row_major
+from ._moving import inverse, launch_copy, movable, movable_list, row_major
 
 
 def sizes_of(name: str, shape: int | Sequence[int]) -> Shape:
@@ -99,7 +99,7 @@ def transpose_backward(grad: Any, x: Any, axes: Sequence[int] | None = None) -> 
     (x,) = movable("transpose_backward", x=x)
     order = _order("transpose_backward", x, axes)
     grad = check_grad("transpose_backward", grad, tuple(x.shape[axis] for axis in order), x.dtype)
-    return (transpose(grad, tuple(order.index(axis) for axis in range(len(order)))),)
+    return (transpose(grad, inverse(order)),)
 
 
 def _lower_transpose(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand], axes: Shape) -> None:
@@ -212,20 +212,12 @@ _concatenate = Primitive("concatenate", _infer_concatenate, _lower_concatenate, 
 
 def _parts(name: str, arrays: Sequence[Any], axis: int) -> tuple[list[Any], int]:
     """The arrays, checked to fit, and the axis counted from the front."""
-    if not isinstance(arrays, Sequence) or not arrays:
-        what = "empty" if isinstance(arrays, Sequence) else f"a {type(arrays).__name__}"
-        raise TypeError(f"{name}: arrays is {what}; expected a list or tuple of at least one array")
-    parts = movable(name, **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
+    parts = movable_list(name, arrays)
     first = parts[0]
     if not first.shape:
         raise ValueError(f"{name}: arrays[0] has no dimensions; expected at least one: use reshape(x, (1,))")
     axis = axis_of(name, axis, len(first.shape))
     for k, x in enumerate(parts):
-        if x.dtype != first.dtype:
-            raise TypeError(
-                f"{name}: arrays[{k}] has dtype {x.dtype} but arrays[0] has {first.dtype}; expected one dtype: "
-                "convert with astype"
-            )
         fits = len(x.shape) == len(first.shape)
         if not fits or any(m != n for d, (m, n) in enumerate(zip(x.shape, first.shape, strict=True)) if d != axis):
             raise ValueError(

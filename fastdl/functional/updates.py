@@ -8,8 +8,9 @@ changed in place, but a plan may put the new values where the old ones were. Ste
 from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec, op
+from ._door import flag
 from ._draw import updates as draw
-from ._updating import flag, launch, learning_rate, of_one_shape, option, step_count
+from ._updating import launch, learning_rate, of_one_shape, option, step_count
 
 
 def _lower_sgd(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], weight_decay: float) -> None:

@@ -40,13 +40,17 @@ def as_integers(op: str, name: str, value: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def as_bias(op: str, bias: ArrayLike | None, weight: FloatArray) -> FloatArray:
-    """One bias for each row of weight; an absent bias is a bias of zeros."""
-    count = len(weight)
+def as_bias(op: str, bias: ArrayLike | None, weight: FloatArray, count: int) -> FloatArray:
+    """One bias for each of the `count` outputs that weight makes; an absent bias is a bias of zeros."""
     biases = np.zeros(count) if bias is None else as_float64(op, "bias", bias)
     if biases.shape != (count,):
         raise ValueError(f"{op}: bias is {biases.shape}, weight is {weight.shape}; expected ({count},)")
     return biases
+
+
+def present(gradient: FloatArray, argument: ArrayLike | None) -> FloatArray | None:
+    """The gradient of an argument, None if that was absent."""
+    return None if argument is None else gradient
 
 
 def as_grad(op: str, grad: ArrayLike, shape: Index) -> FloatArray:

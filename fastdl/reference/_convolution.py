@@ -121,7 +121,7 @@ def prepare(
     return Convolution(
         padded=np.pad(images, ((0, 0), (0, 0), *borders)),
         weight=weights,
-        bias=as_bias(op, bias, weights),
+        bias=as_bias(op, bias, weights, len(weights)),
         stride=strides,
         dilation=dilations,
         groups=groups,
@@ -181,6 +181,18 @@ def lifted(op: str, name: str, value: ArrayLike, axis: int, wanted: str) -> Floa
 def height_of(layout: str) -> int:
     """The axis that makes lines images."""
     return 1 if layout == "NWC" else 2
+
+
+def line_order(index: Index, layout: str) -> Index:
+    """An index (n, c, j) of lines, or their shape, in the caller's layout, and back again."""
+    n, c, j = index
+    return (n, c, j) if layout == "NCW" else (n, j, c)
+
+
+def line_shape(shape: Index, layout: str) -> Index:
+    """The shape (N, C, 1, W) of images of height 1 as that of lines in the caller's layout."""
+    n, c, _, w = shape
+    return line_order((n, c, w), layout)
 
 
 def image_layout(op: str, layout: str) -> str:

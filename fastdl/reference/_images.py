@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from ._arrays import FloatArray, Index, as_float64
 
 Pair = int | Sequence[int]
+IMAGES, SEQUENCES = ("NCHW", "NHWC"), ("NCW", "NWC")  # layouts with the channels first and last
+_DIMENSIONS = {3: "three", 4: "four"}
 
 
 def as_pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
@@ -27,14 +29,16 @@ def as_pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
     return pair
 
 
-def as_images(op: str, x: ArrayLike, layout: str) -> FloatArray:
-    """The argument x as (N, C, H, W)."""
-    if layout not in ("NCHW", "NHWC"):
-        raise ValueError(f'{op}: layout is {layout!r}; expected "NCHW" or "NHWC"')
-    images = as_float64(op, "x", x)
-    if images.ndim != 4:
-        raise ValueError(f"{op}: x is {images.shape}; expected four dimensions {layout}")
-    return channels_first(images, layout)
+def as_images(op: str, x: ArrayLike, layout: str, layouts: tuple[str, str] = IMAGES) -> FloatArray:
+    """The argument x, in one of the layouts, as (N, C, H, W); sequences are images of one row."""
+    if layout not in layouts:
+        raise ValueError(f'{op}: layout is {layout!r}; expected "{layouts[0]}" or "{layouts[1]}"')
+    values = as_float64(op, "x", x)
+    if values.ndim != len(layout):
+        raise ValueError(f"{op}: x is {values.shape}; expected {_DIMENSIONS[len(layout)]} dimensions {layout}")
+    moved = np.moveaxis(values, layout.index("C"), 1)
+    n, c, *image = moved.shape
+    return moved.reshape(n, c, 1, *image) if len(image) == 1 else moved
 
 
 def channels_first(images: FloatArray, layout: str) -> FloatArray:

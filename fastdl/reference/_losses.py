@@ -13,29 +13,35 @@ from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, evaluate, 
 
 
 def reduce_losses(
-    op: str, element: Callable[[Index], float], shape: Index, reduction: str, at: Indices | None
+    op: str,
+    element: Callable[[Index], float],
+    shape: Index,
+    reduction: str,
+    at: Indices | None,
+    count: float | None = None,
 ) -> FloatArray:
-    """The losses of all targets, or their mean or sum."""
-    check_reduction(op, reduction)
+    """The losses of all targets, or their mean or sum; a mean divides by `count`, the targets' number if None."""
+    _check_reduction(op, reduction)
     if reduction == "none":
         return evaluate(element, shape, at)
     total = np.sum(evaluate(element, shape, None))
     with quiet():
-        result = total / np.float64(np.prod(shape)) if reduction == "mean" else total
+        result = total / np.float64(np.prod(shape) if count is None else count) if reduction == "mean" else total
     return pick(np.asarray(result), at)
 
 
-def grad_of_each(op: str, grad: ArrayLike, shape: Index, reduction: str) -> FloatArray:
-    """The gradient with respect to the loss of each target."""
-    check_reduction(f"{op}_backward", reduction)
+def grad_of_each(op: str, grad: ArrayLike, shape: Index, reduction: str, count: float | None = None) -> FloatArray:
+    """The gradient with respect to the loss of each target; `count` as in `reduce_losses`."""
+    _check_reduction(f"{op}_backward", reduction)
     if reduction == "none":
         return as_grad(op, grad, shape)
     of_all = as_grad(op, grad, ())
     with quiet():
-        return np.full(shape, of_all / np.float64(np.prod(shape)) if reduction == "mean" else of_all)
+        divisor = np.float64(np.prod(shape) if count is None else count)
+        return np.full(shape, of_all / divisor if reduction == "mean" else of_all)
 
 
-def check_reduction(op: str, reduction: str) -> None:
+def _check_reduction(op: str, reduction: str) -> None:
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'{op}: reduction is {reduction!r}; expected "mean", "sum" or "none"')
 

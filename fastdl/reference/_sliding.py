@@ -2,8 +2,8 @@
 
 from numpy.typing import ArrayLike
 
-from ._images import Pair, as_pair
-from ._windows import Windows, as_images, sliding
+from ._images import SEQUENCES, Pair, as_images, as_pair
+from ._windows import Windows, sliding
 
 
 def windows_of(
@@ -18,7 +18,7 @@ def windows_of(
     counts_padding: bool = False,
 ) -> Windows:
     """The windows of two-dimensional pooling; whether a mean counts the padding that lies in them."""
-    images = as_images(op, x, layout, ("NCHW", "NHWC"))
+    images = as_images(op, x, layout)
     kernel = as_pair(op, "kernel_size", kernel_size, 1)
     strides = kernel if stride is None else as_pair(op, "stride", stride, 1)
     borders, steps = as_pair(op, "padding", padding, 0), as_pair(op, "dilation", dilation, 1)
@@ -52,7 +52,7 @@ def sequence_windows(
     counts_padding: bool = False,
 ) -> Windows:
     """The windows of one-dimensional pooling: those of images of one row."""
-    images = as_images(op, x, layout, ("NCW", "NWC"))
+    images = as_images(op, x, layout, SEQUENCES)
     steps = None if stride is None else (1, stride)
     two = windows_of(
         op, images, (1, kernel_size), steps, (0, padding), (1, dilation), ceil_mode, "NCHW", counts_padding

@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, evaluate, quiet
-
-DIMENSIONS = {"NCHW": "four", "NHWC": "four", "NCW": "three", "NWC": "three"}
+from ._arrays import FloatArray, Index, Indices, as_grad, evaluate, quiet
 
 
 class Windows(NamedTuple):
@@ -49,18 +47,6 @@ class Windows(NamedTuple):
             gradient = gradient.transpose(0, 2, 3, 1)
         shapes = {"NCHW": (n, c, h, w), "NHWC": (n, h, w, c), "NCW": (n, c, w), "NWC": (n, w, c)}
         return np.ascontiguousarray(gradient).reshape(shapes[self.layout])
-
-
-def as_images(op: str, x: ArrayLike, layout: str, layouts: tuple[str, str]) -> FloatArray:
-    """The argument x as (N, C, H, W)."""
-    if layout not in layouts:
-        raise ValueError(f'{op}: layout is {layout!r}; expected "{layouts[0]}" or "{layouts[1]}"')
-    values = as_float64(op, "x", x)
-    if values.ndim != len(layout):
-        raise ValueError(f"{op}: x is {values.shape}; expected {DIMENSIONS[layout]} dimensions {layout}")
-    channels_first = np.moveaxis(values, layout.index("C"), 1)
-    n, c, *image = channels_first.shape
-    return channels_first.reshape(n, c, 1, *image) if len(image) == 1 else channels_first
 
 
 def sliding(

@@ -103,7 +103,7 @@ def softplus(x: ArrayLike, *, beta: float = 1.0, threshold: float = 20.0, at: In
 
     def formula(x: FloatArray) -> FloatArray:
         z = beta * x
-        smooth = (np.where(z < 0, 0.0, z) + np.log1p(np.exp(-np.abs(z)))) / beta
+        smooth = _log_of_one_and_exp(z) / beta
         return np.where(z > threshold, x, smooth)
 
     return elementwise("softplus", formula, at, x=x)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from ._arrays import FloatArray, Indices
-from ._windows import Windows, as_images, check_sizes, largest, largest_backward, means, means_backward, shared_out
+from ._images import IMAGES, SEQUENCES, as_images
+from ._windows import Windows, check_sizes, largest, largest_backward, means, means_backward, shared_out
 
 Sizes = int | Sequence[int | None] | None
 
@@ -137,7 +138,7 @@ def adaptive_max_pool1d_backward(
 
 def _windows(op: str, x: ArrayLike, output_size: Sizes, layout: str) -> Windows:
     one_row = "1d" in op
-    images = as_images(op, x, layout, ("NCW", "NWC") if one_row else ("NCHW", "NHWC"))
+    images = as_images(op, x, layout, SEQUENCES if one_row else IMAGES)
     height, width = images.shape[2:]
     if height * width == 0:
         raise ValueError(f"{op}: x has {height} x {width} pixels; expected at least one")

@@ -6,8 +6,8 @@ Letters as in `normalization.py`, which says what becomes of one group: here all
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Indices, as_float64, quiet
-from .normalization import Groups, Statistics, _backward, _batch, _forward, _parameter, _present
+from ._arrays import FloatArray, Indices, as_float64, present, quiet
+from .normalization import Groups, Statistics, _backward, _batch, _forward, _parameter
 
 
 def _running(
@@ -98,4 +98,4 @@ def batch_norm_backward(
         with quiet():
             scale, r = _parameter("batch_norm", "weight", weight, groups.shape, 1.0), 1 / np.sqrt(running[1] + eps)
             gm, gv = -r * scale * gb, -0.5 * r * r * scale * gw
-    return gx, _present(gw, weight), _present(gb, bias), gm, gv
+    return gx, present(gw, weight), present(gb, bias), gm, gv

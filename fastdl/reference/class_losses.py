@@ -4,13 +4,11 @@ Letters: N examples, C classes, z logits, t the class of a target, w its weight,
 of the final result with respect to a loss. The reduction "mean" divides by the weights of the targets that count.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, as_integers, evaluate, pick, quiet
-from ._losses import check_reduction
+from ._arrays import FloatArray, Index, Indices, as_float64, as_integers, quiet
+from ._losses import grad_of_each, reduce_losses
 from .softmax import log_softmax, softmax
 
 Classes = NDArray[np.int64]
@@ -49,7 +47,7 @@ def cross_entropy(
             loss -= smoothing / len(w) * np.sum(w * log_probabilities)
         return float(loss)
 
-    return _reduced("cross_entropy", element, t, w, ignore_index, reduction, at)
+    return reduce_losses("cross_entropy", element, t.shape, reduction, at, _total(t, w, ignore_index))
 
 
 def cross_entropy_backward(
@@ -73,7 +71,7 @@ def cross_entropy_backward(
     """
     z, t, w = _checked("cross_entropy_backward", "logits", logits, target, weight, ignore_index)
     smoothing = _checked_smoothing("cross_entropy_backward", label_smoothing)
-    g = _grad_of_each("cross_entropy", grad, t, w, ignore_index, reduction)
+    g = grad_of_each("cross_entropy", grad, t.shape, reduction, _total(t, w, ignore_index))
     gradient = np.zeros(z.shape)
     with quiet():
         for index in np.ndindex(*t.shape):
@@ -107,7 +105,7 @@ def nll_loss(
         k = int(t[index])
         return 0.0 if k == ignore_index else float(-w[k] * z[_of_all_classes(index)][k])
 
-    return _reduced("nll_loss", element, t, w, ignore_index, reduction, at)
+    return reduce_losses("nll_loss", element, t.shape, reduction, at, _total(t, w, ignore_index))
 
 
 def nll_loss_backward(
@@ -128,7 +126,7 @@ def nll_loss_backward(
     [[-0.5, 0.0], [0.0, -0.5]]
     """
     z, t, w = _checked("nll_loss_backward", "log_probabilities", log_probabilities, target, weight, ignore_index)
-    g = _grad_of_each("nll_loss", grad, t, w, ignore_index, reduction)
+    g = grad_of_each("nll_loss", grad, t.shape, reduction, _total(t, w, ignore_index))
     gradient = np.zeros(z.shape)
     with quiet():
         for index in np.ndindex(*t.shape):
@@ -149,38 +147,10 @@ def _checked_smoothing(op: str, smoothing: float) -> float:
     return smoothing
 
 
-def _total(t: Classes, w: FloatArray, ignored: int) -> np.float64:
+def _total(t: Classes, w: FloatArray, ignored: int) -> float:
     """The weights of the targets that count."""
-    return np.float64(sum(w[k] for k in t.ravel().tolist() if k != ignored))
-
-
-def _reduced(
-    op: str,
-    element: Callable[[Index], float],
-    t: Classes,
-    w: FloatArray,
-    ignored: int,
-    reduction: str,
-    at: Indices | None,
-) -> FloatArray:
-    """The losses of all targets, or their weighted mean or their sum."""
-    check_reduction(op, reduction)
-    if reduction == "none":
-        return evaluate(element, t.shape, at)
-    total = np.sum(evaluate(element, t.shape, None))
     with quiet():
-        result = total / _total(t, w, ignored) if reduction == "mean" else total
-    return pick(np.asarray(result), at)
-
-
-def _grad_of_each(op: str, grad: ArrayLike, t: Classes, w: FloatArray, ignored: int, reduction: str) -> FloatArray:
-    """The gradient with respect to the loss of each target."""
-    check_reduction(f"{op}_backward", reduction)
-    if reduction == "none":
-        return as_grad(op, grad, t.shape)
-    of_all = as_grad(op, grad, ())
-    with quiet():
-        return np.full(t.shape, of_all / _total(t, w, ignored) if reduction == "mean" else of_all)
+        return float(sum(w[k] for k in t.ravel().tolist() if k != ignored))
 
 
 def _checked(

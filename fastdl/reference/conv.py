@@ -17,11 +17,13 @@ from ._convolution import (
     height_of,
     image_layout,
     lifted,
+    line_order,
     line_padding,
+    line_shape,
     of_a_line,
     prepare,
 )
-from ._images import Pair, channels_first, index_channels_first, shape_back
+from ._images import SEQUENCES, Pair, as_images, channels_first, index_channels_first, shape_back
 
 
 def conv1d(
@@ -51,13 +53,12 @@ def conv1d(
     [[[1.0, 2.0, 4.0]]]
     """
     conv = _prepare_line("conv1d", x, weight, bias, stride, padding, dilation, groups, layout)
-    height = height_of(layout)
 
     def element(index: Index) -> float:
-        n, o, _, q = index_channels_first((*index[:height], 0, *index[height:]), image_layout("conv1d", layout))
+        n, o, q = line_order(index, layout)
         return float(conv.bias[o]) + conv.window_sum(n, o, 0, q)
 
-    return evaluate(element, _line_shape(conv, layout), at)
+    return evaluate(element, line_shape(conv.output_shape, layout), at)
 
 
 def conv1d_backward(
@@ -84,11 +85,11 @@ def conv1d_backward(
     ([[[5.0, 57.0, 70.0]]], [[[21.0, 32.0]]], [11.0])
     """
     conv = _prepare_line("conv1d_backward", x, weight, bias, stride, padding, dilation, groups, layout)
-    height, images = height_of(layout), image_layout("conv1d_backward", layout)
-    g = channels_first(np.expand_dims(as_grad("conv1d", grad, _line_shape(conv, layout)), height), images)
+    slopes = as_grad("conv1d", grad, line_shape(conv.output_shape, layout))
+    g = as_images("conv1d_backward", slopes, layout, SEQUENCES)
 
     def element_of_x(index: Index) -> float:
-        n, channel, _, j = index_channels_first((*index[:height], 0, *index[height:]), images)
+        n, channel, j = line_order(index, layout)
         return conv.spread_sum(g, n, channel, 0, j)
 
     return (
@@ -96,11 +97,6 @@ def conv1d_backward(
         evaluate(lambda index: conv.tap_sum(g, index[0], index[1], 0, index[2]), np.shape(weight), None),
         None if bias is None else evaluate(lambda index: float(np.sum(g[:, index[0]])), conv.bias.shape, None),
     )
-
-
-def _line_shape(conv: Convolution, layout: str) -> Index:
-    n, o, _, q = conv.output_shape
-    return (n, o, q) if layout == "NCW" else (n, q, o)
 
 
 def _prepare_line(

@@ -12,9 +12,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, evaluate
-from ._convolution import Convolution, border_of, height_of, image_layout, lifted, line_padding, of_a_line
-from ._images import Pair, as_images, as_pair, channels_back, channels_first, index_channels_first, shape_back
+from ._arrays import FloatArray, Index, Indices, as_bias, as_float64, as_grad, evaluate
+from ._convolution import (
+    Convolution,
+    border_of,
+    height_of,
+    image_layout,
+    lifted,
+    line_order,
+    line_padding,
+    line_shape,
+    of_a_line,
+)
+from ._images import (
+    SEQUENCES,
+    Pair,
+    as_images,
+    as_pair,
+    channels_back,
+    channels_first,
+    index_channels_first,
+    shape_back,
+)
 
 Padding = int | Sequence[int] | Sequence[Sequence[int]]
 Gradients = tuple[FloatArray, FloatArray, FloatArray | None]
@@ -44,17 +63,14 @@ def conv_transpose1d(
     >>> conv_transpose1d([[[1, 10]]], [[[1, 2, 3]]], stride=2).tolist()
     [[[1.0, 2.0, 13.0, 20.0, 30.0]]]
     """
-    op, height = "conv_transpose1d", height_of(layout)
+    op = "conv_transpose1d"
     spread = _prepare_line(op, x, weight, bias, stride, padding, output_padding, groups, dilation, layout)
-    images = image_layout(op, layout)
-    n, *rest = shape_back(spread.result_shape, images)
-    del rest[height - 1]
 
     def element(index: Index) -> float:
-        n, o, _, j = index_channels_first((*index[:height], 0, *index[height:]), images)
+        n, o, j = line_order(index, layout)
         return float(spread.bias[o]) + spread.conv.spread_sum(spread.images, n, o, 0, j)
 
-    return evaluate(element, (n, *rest), at)
+    return evaluate(element, line_shape(spread.result_shape, layout), at)
 
 
 def conv_transpose1d_backward(
@@ -81,14 +97,12 @@ def conv_transpose1d_backward(
     >>> gx.tolist(), gw.tolist(), gb.tolist()
     ([[[75.0, 750.0]]], [[[32.0, 320.0]]], [111.0])
     """
-    op, height = "conv_transpose1d", height_of(layout)
+    op = "conv_transpose1d"
     spread = _prepare_line(f"{op}_backward", x, weight, bias, stride, padding, output_padding, groups, dilation, layout)
-    images = image_layout(op, layout)
-    n, *rest = shape_back(spread.result_shape, images)
-    del rest[height - 1]
-    g = np.expand_dims(as_grad(op, grad, (n, *rest)), height)
-    gx, gweight, gbias = spread.gradients(channels_first(g, images), bias is not None)
-    return np.squeeze(channels_back(gx, images), height), np.squeeze(gweight, 2), gbias
+    g = as_images(op, as_grad(op, grad, line_shape(spread.result_shape, layout)), layout, SEQUENCES)
+    gx, gweight, gbias = spread.gradients(g, bias is not None)
+    gx = np.squeeze(channels_back(gx, image_layout(op, layout)), height_of(layout))
+    return gx, np.squeeze(gweight, 2), gbias
 
 
 def conv_transpose2d(
@@ -236,9 +250,7 @@ def _prepare(
     if images.shape[1] != len(weights):
         raise ValueError(f"{op}: weight has {len(weights)} input channels, x has {images.shape[1]}; they must agree")
     channels = weights.shape[1] * groups
-    biases = np.zeros(channels) if bias is None else as_float64(op, "bias", bias)
-    if biases.shape != (channels,):
-        raise ValueError(f"{op}: bias is {biases.shape}, weight is {weights.shape}; expected ({channels},)")
+    biases = as_bias(op, bias, weights, channels)
     strides, dilations = as_pair(op, "stride", stride, 1), as_pair(op, "dilation", dilation, 1)
     more = as_pair(op, "output_padding", output_padding, 0)
     if isinstance(padding, str):

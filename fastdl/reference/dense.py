@@ -179,7 +179,7 @@ def _dense_arguments(
             f"{op}: weight has {weights.shape[1]} input features, x has {inputs.shape[-1]} "
             f"(x {inputs.shape}, weight {weights.shape}); they must agree"
         )
-    return inputs, weights, as_bias(op, bias, weights)
+    return inputs, weights, as_bias(op, bias, weights, len(weights))
 
 
 Activation = Callable[[FloatArray], FloatArray]

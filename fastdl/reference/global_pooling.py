@@ -7,7 +7,8 @@ g is the gradient of the loss with respect to y (`grad`). The pooled axes stay, 
 from numpy.typing import ArrayLike
 
 from ._arrays import FloatArray, Indices
-from ._windows import Windows, as_images, largest, largest_backward, means, means_backward
+from ._images import IMAGES, SEQUENCES, as_images
+from ._windows import Windows, largest, largest_backward, means, means_backward
 
 
 def global_avg_pool2d(x: ArrayLike, *, layout: str = "NCHW", at: Indices | None = None) -> FloatArray:
@@ -106,7 +107,7 @@ def global_max_pool1d_backward(grad: ArrayLike, x: ArrayLike, *, layout: str = "
 
 
 def _one_window(op: str, x: ArrayLike, layout: str) -> Windows:
-    images = as_images(op, x, layout, ("NCW", "NWC") if "1d" in op else ("NCHW", "NHWC"))
+    images = as_images(op, x, layout, SEQUENCES if "1d" in op else IMAGES)
     height, width = images.shape[2:]
     if height * width == 0:
         raise ValueError(f"{op}: x has {height} x {width} pixels; expected something to pool over")

@@ -5,8 +5,8 @@ Letters as in `normalization.py`, which says what becomes of one group.
 
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Indices, as_float64
-from .normalization import _backward, _forward, _image_groups, _present
+from ._arrays import FloatArray, Indices, as_float64, present
+from .normalization import _backward, _forward, _image_groups
 
 
 def group_norm(
@@ -51,7 +51,7 @@ def group_norm_backward(
     values = as_float64("group_norm_backward", "x", x)
     groups = _image_groups("group_norm", values, num_groups)
     gx, gw, gb = _backward("group_norm", grad, values, groups, weight, bias, eps)
-    return gx, _present(gw, weight), _present(gb, bias)
+    return gx, present(gw, weight), present(gb, bias)
 
 
 def instance_norm(
@@ -89,4 +89,4 @@ def instance_norm_backward(
     values = as_float64("instance_norm_backward", "x", x)
     groups = _image_groups("instance_norm", values, values.shape[1] if values.ndim > 1 else 1)
     gx, gw, gb = _backward("instance_norm", grad, values, groups, weight, bias, eps)
-    return gx, _present(gw, weight), _present(gb, bias)
+    return gx, present(gw, weight), present(gb, bias)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, indices_into, quiet
+from ._arrays import FloatArray, Index, Indices, as_float64, as_grad, indices_into, present, quiet
 
 Statistics = tuple[FloatArray, FloatArray]
 
@@ -135,10 +135,6 @@ def _backward(
     return gx.reshape(x.shape), gw.reshape(groups.shape), gb.reshape(groups.shape)
 
 
-def _present(gradient: FloatArray, argument: ArrayLike | None) -> FloatArray | None:
-    return None if argument is None else gradient
-
-
 def _along(
     x: FloatArray, weight: ArrayLike | None, bias: ArrayLike | None, normalized_shape: int | Sequence[int] | None
 ) -> Index:
@@ -191,7 +187,7 @@ def layer_norm_backward(
     values = as_float64("layer_norm_backward", "x", x)
     groups = _last_axes("layer_norm", values, _along(values, weight, bias, normalized_shape))
     gx, gw, gb = _backward("layer_norm", grad, values, groups, weight, bias, eps)
-    return gx, _present(gw, weight), _present(gb, bias)
+    return gx, present(gw, weight), present(gb, bias)
 
 
 def rms_norm(
@@ -234,7 +230,7 @@ def rms_norm_backward(
     values = as_float64("rms_norm_backward", "x", x)
     groups = _last_axes("rms_norm", values, _along(values, weight, None, normalized_shape))
     gx, gw, _ = _backward("rms_norm", grad, values, groups, weight, None, _eps(x, eps), centred=False)
-    return gx, _present(gw, weight)
+    return gx, present(gw, weight)
 
 
 def _eps(x: ArrayLike, eps: float | None) -> float:

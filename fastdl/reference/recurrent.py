@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import FloatArray, Indices, quiet
+from ._arrays import FloatArray, Indices, present, quiet
 from ._sequences import Layer, from_input, from_state, gradients_of, layer_of, of_input, of_state, picked, states_before
 from .activations import sigmoid, tanh
 from .rectifiers import relu
@@ -88,7 +88,7 @@ def rnn_backward(
             dh = da[:, t] @ layer.weight_hh
         dx, dw, db_ih = of_input(layer, da)
         du, db_hh = of_state(layer, da, outputs)
-    return dx, _unless(h0, dh), dw, du, _unless(bias_ih, db_ih), _unless(bias_hh, db_hh)
+    return dx, present(dh, h0), dw, du, present(db_ih, bias_ih), present(db_hh, bias_hh)
 
 
 def lstm(
@@ -179,7 +179,7 @@ def lstm_backward(
             dh, dc = da[:, t] @ layer.weight_hh, dc * f
         dx, dw, db_ih = of_input(layer, da)
         du, db_hh = of_state(layer, da, outputs)
-    return dx, _unless(h0, dh), _unless(c0, dc), dw, du, _unless(bias_ih, db_ih), _unless(bias_hh, db_hh)
+    return dx, present(dh, h0), present(dc, c0), dw, du, present(db_ih, bias_ih), present(db_hh, bias_hh)
 
 
 def gru(
@@ -265,9 +265,4 @@ def gru_backward(
             dh = dh * z + du[:, t] @ layer.weight_hh
         dx, dw, db_ih = of_input(layer, da)
         dweight_hh, db_hh = of_state(layer, du, outputs)
-    return dx, _unless(h0, dh), dw, dweight_hh, _unless(bias_ih, db_ih), _unless(bias_hh, db_hh)
-
-
-def _unless(argument: ArrayLike | None, gradient: FloatArray) -> FloatArray | None:
-    """The gradient of an argument, None if it was absent."""
-    return None if argument is None else gradient
+    return dx, present(dh, h0), dw, dweight_hh, present(db_ih, bias_ih), present(db_hh, bias_hh)

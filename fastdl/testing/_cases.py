@@ -100,7 +100,7 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
             names += [f"{parameter.name}_{k}" for k in range(count - len(names))]
         else:
             names.append(parameter.name)
-    return names
+    return names[:count]
 
 
 def arrays_in(value: Any) -> Iterator[Array]:

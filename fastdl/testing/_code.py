@@ -57,7 +57,7 @@ def code(case: Case, function: Callable[..., Any], problem: Problem | None = Non
         arguments = [f"args[{i}]" for i in range(len(case.args))] + [f"options[{name!r}]" for name in case.options]
     else:
         names = argument_names(getattr(reference, case.name), len(case.args))
-        arguments = [*names[: len(case.args)], *case.options]
+        arguments = [*names, *case.options]
         given = []
         for i, (name, value) in enumerate(zip(arguments, [*case.args, *case.options.values()], strict=True)):
             text = literal(value)

@@ -168,7 +168,7 @@ def _restricted(
             return option not in defaults
         return not isinstance(only, Mapping) or value is defaults[option] or isinstance(value, only[option])
 
-    names = argument_names(getattr(reference, name), len(args))[: len(args)]
+    names = argument_names(getattr(reference, name), len(args))
     left = [x if allowed(n, x) else defaults[n] for n, x in zip(names, args, strict=True)]
     kept = {n: x for n, x in options.items() if allowed(n, x)}
     changed = len(kept) < len(options) or any(a is not b for a, b in zip(left, args, strict=True))

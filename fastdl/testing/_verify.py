@@ -108,7 +108,7 @@ def check(function: Callable[..., Any], case: Case) -> tuple[Problem | None, flo
             if array.tobytes() != old:
                 return Problem("changed", f"array argument {i} was changed by the call", array=i), 0.0
     problem, ratio = compare(results[0], expected, case)
-    if problem is None and not _same_bits(*results):
+    if problem is None and not same_bits(*results):
         problem = Problem("bits", "two calls with the same arguments gave different results: is all of it written?")
     return problem, ratio
 
@@ -121,7 +121,7 @@ def _poison(expected: Any, dtype: str, value: float) -> None:
             del kept
 
 
-def _same_bits(first: Any, second: Any) -> bool:
+def same_bits(first: Any, second: Any) -> bool:
     """Whether two results agree bit for bit (all NaN count as the same)."""
     pairs = zip(arrays_in(tidy(first)), arrays_in(tidy(second)), strict=True)
     return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
