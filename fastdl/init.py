@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .ops import Array, Shape
+from .options import is_integer, number
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _lock = threading.Lock()
@@ -38,7 +39,7 @@ def seed(n: int) -> None:
     True
     """
     global _generator
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+    if not is_integer(n):
         raise TypeError(f"seed: n is {n!r}; expected an integer, for example fd.seed(0)")
     if n < 0:
         raise ValueError(f"seed: n is {n}; expected an integer of at least 0")
@@ -79,7 +80,7 @@ def is_shapes_only() -> bool:
 
 def _arguments(name: str, shape: int | Sequence[int], dtype: Any) -> tuple[Shape, np.dtype[Any]]:
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0 for n in sizes):
+    if any(not is_integer(n) or n < 0 for n in sizes):
         raise ValueError(f"{name}: shape is {shape!r}; expected integers of at least 0")
     return tuple(int(n) for n in sizes), float_dtype(name, dtype)
 
@@ -95,15 +96,6 @@ def float_dtype(name: str, dtype: Any) -> np.dtype[Any]:
     return found
 
 
-def _number(name: str, argument: str, value: Any, least: float = -math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: {argument} is {value!r}; expected a number")
-    if not math.isfinite(value) or value < least:
-        bound = "" if least == -math.inf else f" of at least {least:g}"
-        raise ValueError(f"{name}: {argument} is {value}; expected a finite number{bound}")
-    return float(value)
-
-
 def constant(shape: int | Sequence[int], value: float, *, dtype: Any = np.float32) -> Array:
     """An array that holds ``value`` everywhere.
 
@@ -113,7 +105,7 @@ def constant(shape: int | Sequence[int], value: float, *, dtype: Any = np.float3
     sizes, kind = _arguments("constant", shape, dtype)
     if _shapes_only.get():
         return np.broadcast_to(np.zeros((), kind), sizes)
-    return np.full(sizes, _number("constant", "value", value), kind)
+    return np.full(sizes, number("constant", "value", value), kind)
 
 
 def zeros(shape: int | Sequence[int], *, dtype: Any = np.float32) -> Array:
@@ -140,7 +132,7 @@ def uniform(shape: int | Sequence[int], low: float = 0.0, high: float = 1.0, *, 
     >>> uniform((3, 2), -0.1, 0.1).shape
     (3, 2)
     """
-    low, high = _number("uniform", "low", low), _number("uniform", "high", high)
+    low, high = number("uniform", "low", low), number("uniform", "high", high)
     if high < low:
         raise ValueError(f"uniform: low is {low}, high is {high}; expected low <= high")
     sizes, kind = _arguments("uniform", shape, dtype)
@@ -159,7 +151,7 @@ def normal(shape: int | Sequence[int], mean: float = 0.0, std: float = 1.0, *, d
     >>> normal((3, 2), std=0.02).shape
     (3, 2)
     """
-    mean, std = _number("normal", "mean", mean), _number("normal", "std", std, least=0.0)
+    mean, std = number("normal", "mean", mean), number("normal", "std", std, least=0.0)
     sizes, kind = _arguments("normal", shape, dtype)
     if _shapes_only.get():
         return np.broadcast_to(np.zeros((), kind), sizes)
@@ -200,7 +192,7 @@ def xavier_uniform(shape: Sequence[int], gain: float = 1.0, *, dtype: Any = np.f
     >>> bool((abs(xavier_uniform((2, 4))) <= 1).all())
     True
     """
-    bound = _number("xavier_uniform", "gain", gain, 0.0) * math.sqrt(6.0 / max(1, sum(fans(shape))))
+    bound = number("xavier_uniform", "gain", gain, least=0.0) * math.sqrt(6.0 / max(1, sum(fans(shape))))
     return uniform(shape, -bound, bound, dtype=dtype)
 
 
@@ -210,7 +202,7 @@ def xavier_normal(shape: Sequence[int], gain: float = 1.0, *, dtype: Any = np.fl
     >>> xavier_normal((2, 4)).shape
     (2, 4)
     """
-    std = _number("xavier_normal", "gain", gain, 0.0) * math.sqrt(2.0 / max(1, sum(fans(shape))))
+    std = number("xavier_normal", "gain", gain, least=0.0) * math.sqrt(2.0 / max(1, sum(fans(shape))))
     return normal(shape, 0.0, std, dtype=dtype)
 
 
@@ -222,7 +214,7 @@ def kaiming_uniform(shape: Sequence[int], gain: float = math.sqrt(2.0), *, dtype
     >>> bool((abs(kaiming_uniform((2, 6))) <= 1).all())
     True
     """
-    bound = _number("kaiming_uniform", "gain", gain, 0.0) * math.sqrt(3.0 / max(1, fans(shape)[0]))
+    bound = number("kaiming_uniform", "gain", gain, least=0.0) * math.sqrt(3.0 / max(1, fans(shape)[0]))
     return uniform(shape, -bound, bound, dtype=dtype)
 
 
@@ -232,7 +224,7 @@ def kaiming_normal(shape: Sequence[int], gain: float = math.sqrt(2.0), *, dtype:
     >>> kaiming_normal((2, 6)).shape
     (2, 6)
     """
-    std = _number("kaiming_normal", "gain", gain, 0.0) / math.sqrt(max(1, fans(shape)[0]))
+    std = number("kaiming_normal", "gain", gain, least=0.0) / math.sqrt(max(1, fans(shape)[0]))
     return normal(shape, 0.0, std, dtype=dtype)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import optim
 from .init import FLOATS
+from .options import is_integer, is_number
 from .transforms import value_and_grad
 
 CONVERGED, OUT_OF_STEPS, NOT_FINITE, STOPPED = 0, 1, 2, 3
@@ -53,7 +54,7 @@ def minimize(
     from scipy.optimize import OptimizeResult  # takes longer to import than most runs take
 
     x, steps = _start(x0), _steps(max_steps)
-    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.integer, np.floating)):
+    if not is_number(tol):
         raise TypeError(f"minimize: tol is {tol!r}; expected a number")
     if not tol >= 0:
         raise ValueError(f"minimize: tol is {tol}; expected at least 0")
@@ -117,7 +118,7 @@ def _start(x0: Any) -> Any:
 
 
 def _steps(max_steps: Any) -> int:
-    if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)):
+    if not is_integer(max_steps):
         raise TypeError(f"minimize: max_steps is {max_steps!r}; expected an integer")
     if max_steps < 0:
         raise ValueError(f"minimize: max_steps is {max_steps}; expected at least 0")

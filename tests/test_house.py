@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"_version"},
     {"_kernels"},
-    {"ops"},
+    {"ops", "options"},
     {"functional"},
     {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
     {"init", "optim", "minimization"},

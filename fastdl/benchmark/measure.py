@@ -15,7 +15,7 @@ import numpy as np
 from .check import against_fastdl, against_reference
 from .process import Worker, WorkerError
 from .rows import Row
-from .worker import RESULTS
+from .work import RESULTS
 
 _PAUSE = 0.01  # threads of the library timed before may spin for a while
 
@@ -104,10 +104,7 @@ def _prepare(row: Row, workers: dict[str, Worker], folder: Path, limit: float) -
     ours: list[np.ndarray[Any, Any]] = []
     for name, worker in workers.items():
         measured = Measured()
-        try:
-            answer = worker.ask({"do": "prepare", "row": row.name, "folder": str(folder)}, limit)
-        except WorkerError as error:
-            answer = {"error": str(error)}
+        answer = _asked(worker, {"do": "prepare", "row": row.name, "folder": str(folder)}, limit)
         if answer.get("unsupported"):
             if name == "fastdl":
                 measured.problem = "has nothing for this row"
@@ -127,36 +124,39 @@ def _prepare(row: Row, workers: dict[str, Worker], folder: Path, limit: float) -
     return result
 
 
+def _asked(worker: Worker, request: dict[str, Any], limit: float) -> dict[str, Any]:
+    """The worker's answer, or what became of the worker as an error."""
+    try:
+        return worker.ask(request, limit)
+    except WorkerError as error:
+        return {"error": str(error)}
+
+
 class _Peaks:
     """The machine's peak, measured by a process of its own beside the libraries."""
 
     def __init__(self, threads: int) -> None:
         self.worker = Worker("peak", threads)
 
-    def measure(self, dtype: str, limit: float) -> float:
-        answer = self.worker.ask({"do": "peak", "dtype": dtype}, limit)
-        if "error" in answer:
-            raise WorkerError(answer["error"])
-        return float(answer["peak"])
+    def measure(self, dtype: str, limit: float) -> dict[str, Any]:
+        return _asked(self.worker, {"do": "peak", "dtype": dtype}, limit)
 
 
 def _time(result: Result, workers: dict[str, Worker], peaks: _Peaks, rounds: int, seconds: float, limit: float) -> None:
     sound = [name for name, measured in result.libraries.items() if measured.problem is None]
     for number in range(rounds):
         if result.row.work and result.peak_problem is None:
-            try:
-                result.peaks.append(peaks.measure(result.row.spec["dtype"], limit))
-            except WorkerError as error:
-                result.peak_problem, result.peaks = str(error), []
+            answer = peaks.measure(result.row.spec["dtype"], limit)
+            if "error" in answer:
+                result.peak_problem, result.peaks = answer["error"], []
+            else:
+                result.peaks.append(answer["peak"])
         for name in sound[number % len(sound) :] + sound[: number % len(sound)] if sound else []:
             time.sleep(_PAUSE)
             measured = result.libraries[name]
             if measured.problem is not None:
                 continue
-            try:
-                answer = workers[name].ask({"do": "time", "seconds": seconds}, limit)
-            except WorkerError as error:
-                answer = {"error": str(error)}
+            answer = _asked(workers[name], {"do": "time", "seconds": seconds}, limit)
             if "error" in answer:
                 measured.problem, measured.seconds = answer["error"], []
             else:

@@ -12,7 +12,7 @@ from .rows import MEANS, ROWS
 
 def table(results: Sequence[Result]) -> str:
     """One line a row: fastdl's time and share of the peak, and peer's time / fastdl's for every peer."""
-    peers = list(dict.fromkeys(name for r in results for name in r.libraries if name != "fastdl"))
+    peers = _peers(results)
     lines = [["row", "fastdl", "peak", *(f"{peer} /" for peer in peers), ""]]
     notes = []
     for result in results:
@@ -33,6 +33,11 @@ def table(results: Sequence[Result]) -> str:
     if any((result.share or 0) > 1 for result in results):
         legend += " More than 100 %: the machine was busy\nwith other work, so no figure of this table can be trusted."
     return "\n".join([_aligned(lines), "", legend, *notes])
+
+
+def _peers(results: Sequence[Result]) -> list[str]:
+    """The libraries beside fastdl, in the order in which they appear."""
+    return list(dict.fromkeys(name for r in results for name in r.libraries if name != "fastdl"))
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -174,7 +179,7 @@ def picture(results: Sequence[Result], facts: dict[str, Any], path: Path) -> Non
     """A bar for each row and peer: how many times faster fastdl is, on a logarithmic axis."""
     from matplotlib.figure import Figure
 
-    peers = list(dict.fromkeys(name for r in results for name in r.libraries if name != "fastdl"))
+    peers = _peers(results)
     figure = Figure(figsize=(9, 1.5 + 0.22 * len(results) * max(1, len(peers))), layout="constrained")
     axes = figure.add_subplot()
     height = 0.8 / max(1, len(peers))

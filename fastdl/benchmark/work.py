@@ -8,6 +8,8 @@ import numpy as np
 from ..ops import Array
 from .rows import Row
 
+RESULTS = "results.npz"  # the file in which a library's process leaves what it made of them
+
 
 def arrays(row: Row) -> dict[str, Array]:
     """The inputs by name; gradients of the result are ``grad``."""

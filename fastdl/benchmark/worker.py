@@ -21,9 +21,7 @@ import numpy as np
 
 from .peers import Task
 from .rows import ROWS
-from .work import arrays
-
-RESULTS = "results.npz"
+from .work import RESULTS, arrays
 
 
 def main() -> None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._kernels import threads as pool
-from . import files
+from . import INTERRUPTED, files
 from .errors import CommandError
 
 if TYPE_CHECKING:
     from ..benchmark import Result, Row
 
 MISSED = 1
-INTERRUPTED = 130
 
 
 def run(options: argparse.Namespace) -> int:

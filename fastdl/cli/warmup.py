@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     jobs = options.jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     with tqdm(total=len(list(_steps())), desc="compiling", unit="step", disable=None, leave=False) as bar:
-        _deal_out(jobs, lambda: bar.update())
+        _deal_out(jobs, bar.update)
     with pool.threads(2):  # what only several threads need; the processes have one each
         add(np.zeros(10**6, np.float32), np.zeros(10**6, np.float32))
     print(f"all kernels are ready: {time.perf_counter() - start:.1f} s on {jobs} core{'s' if jobs > 1 else ''}")

@@ -10,7 +10,7 @@ from ..ops import Symbol
 from . import _options
 from ._attributes import Parameter
 from ._dense import Dense
-from ._frame import random_key
+from ._dropout import dropped
 from ._summary import describe
 from .module import Module
 
@@ -55,15 +55,13 @@ class MultiheadAttention(Module):
         name = "MultiheadAttention"
         self.embed_dim = _options.count(name, "embed_dim", embed_dim)
         self.num_heads = _options.count(name, "num_heads", num_heads)
-        self.dropout = _options.number(name, "dropout", dropout)
+        self.dropout = _options.share(name, "dropout", dropout, "weights")
         self.kdim = self.embed_dim if kdim is None else _options.count(name, "kdim", kdim)
         self.vdim = self.embed_dim if vdim is None else _options.count(name, "vdim", vdim)
         with_bias = _options.flag(name, "bias", bias)
         kind = init.float_dtype(name, dtype)
         if self.embed_dim % self.num_heads:
             raise ValueError(f"{name}: num_heads is {num_heads}; expected a divisor of embed_dim {embed_dim}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"{name}: dropout is {dropout}; expected 0 <= dropout < 1, the share of weights to drop")
         features = self.embed_dim
         if self._one_weight:
             self.in_proj_weight = Parameter(init.xavier_uniform((3 * features, features), dtype=kind))
@@ -107,8 +105,7 @@ class MultiheadAttention(Module):
         else:
             y, weights = F.attention(q, k, v, full, causal=causal), None
         if dropping:
-            seed, step, node = random_key()
-            weights = F.dropout(weights, self.dropout, seed=seed, step=step, node=node)
+            weights = dropped(weights, self.dropout)
             y = F.matmul(weights, v)
         y = self.out_proj(F.reshape(F.transpose(y, (0, 2, 1, 3)), (n, length, self.embed_dim)))
         if not return_weights:

@@ -8,15 +8,12 @@ from .. import functional as F
 from .. import init
 from ..functional import batches
 from . import _options
-from ._attributes import Buffer, Parameter
-from .module import Module
+from ._attributes import Buffer
+from ._normalization import _ChannelNorm
 
 
-class _BatchNorm(Module):
-    """Options, parameters and buffers; a subclass says which shapes it takes."""
-
-    dimensions: tuple[int, ...] = ()
-    expected = ""
+class _BatchNorm(_ChannelNorm):
+    """Options, parameters and buffers."""
 
     def __init__(
         self,
@@ -36,22 +33,15 @@ class _BatchNorm(Module):
         self.track_running_stats = _options.flag(name, "track_running_stats", track_running_stats)
         if self.eps < 0 or not 0 <= (self.momentum or 0) <= 1:
             raise ValueError(f"{name}: eps is {eps}, momentum is {momentum}; expected eps >= 0, 0 <= momentum <= 1")
-        self._dtype = init.float_dtype(name, dtype)
         shape = (self.num_features,)
-        self.weight = Parameter(init.constant(shape, 1.0, dtype=dtype)) if affine else None
-        self.bias = Parameter(init.constant(shape, 0.0, dtype=dtype)) if affine else None
+        self._parametrize(shape, self.affine, self.affine, dtype)
         if track_running_stats:
             self.running_mean = Buffer(init.constant(shape, 0.0, dtype=dtype))
             self.running_var = Buffer(init.constant(shape, 1.0, dtype=dtype))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))
 
     def __call__(self, x: Any, *, training: bool = False) -> Any:
-        x = self._input(x, self._dtype)
-        if len(x.shape) not in self.dimensions or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__}: x has shape {tuple(x.shape)}; expected {self.expected} with C = "
-                f"{self.num_features}"
-            )
+        x = self._checked(x)
         options: dict[str, Any] = {"eps": self.eps}
         if not self.track_running_stats:
             return F.batch_norm(x, self.weight, self.bias, None, None, training=True, **options)[0]
@@ -71,13 +61,6 @@ class _BatchNorm(Module):
     def config(self) -> dict[str, Any]:
         names = ("num_features", "eps", "momentum", "affine", "track_running_stats")
         return {**{name: getattr(self, name) for name in names}, "dtype": self._dtype.name}
-
-    def _own_dtype(self) -> np.dtype[Any]:
-        return self._dtype
-
-    def _convert(self, dtype: np.dtype[Any]) -> None:
-        super()._convert(dtype)
-        self._dtype = dtype
 
 
 def _average(old: Any, new: Any, count: Any) -> Any:

@@ -4,8 +4,16 @@ from typing import Any
 
 from .. import functional as F
 from . import _options
-from ._frame import random_key
+from ._frame import is_training, random_key
 from .module import Module
+
+
+def dropped(x: Any, p: float) -> Any:
+    """``x`` after dropout in training, ``x`` itself otherwise."""
+    if p == 0 or not is_training():
+        return x
+    seed, step, node = random_key()
+    return F.dropout(x, p, seed=seed, step=step, node=node)
 
 
 class Dropout(Module):
@@ -21,15 +29,10 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = _options.number("Dropout", "p", p)
-        if not 0 <= self.p < 1:
-            raise ValueError(f"Dropout: p is {p}; expected 0 <= p < 1, the share of elements to drop")
+        self.p = _options.share("Dropout", "p", p)
 
-    def __call__(self, x: Any, *, training: bool = False) -> Any:
-        if not training or self.p == 0:
-            return x
-        seed, step, node = random_key()
-        return F.dropout(x, self.p, seed=seed, step=step, node=node)
+    def __call__(self, x: Any) -> Any:
+        return dropped(x, self.p)
 
     def config(self) -> dict[str, Any]:
         return {"p": self.p}

@@ -164,11 +164,26 @@ class GroupNorm(_Normalization):
         return {**{name: getattr(self, name) for name in names}, "dtype": self._dtype.name}
 
 
-class _InstanceNorm(_Normalization):
-    """Options and parameters; a subclass says which shapes it takes."""
+class _ChannelNorm(_Normalization):
+    """A layer of ``num_features`` channels; a subclass says which shapes it takes."""
 
-    dimensions = 0
+    num_features: int
+    dimensions: tuple[int, ...] = ()
     expected = ""
+
+    def _checked(self, x: Any) -> Any:
+        """``x`` in the layer's dtype, of a shape that fits."""
+        x = self._input(x, self._dtype)
+        if len(x.shape) not in self.dimensions or x.shape[1] != self.num_features:
+            raise ValueError(
+                f"{type(self).__name__}: x has shape {tuple(x.shape)}; expected {self.expected} with C = "
+                f"{self.num_features}"
+            )
+        return x
+
+
+class _InstanceNorm(_ChannelNorm):
+    """Options and parameters."""
 
     def __init__(
         self,
@@ -191,13 +206,7 @@ class _InstanceNorm(_Normalization):
         self._parametrize((self.num_features,), self.affine, self.affine, dtype)
 
     def __call__(self, x: Any) -> Any:
-        x = self._input(x, self._dtype)
-        if len(x.shape) != self.dimensions or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__}: x has shape {tuple(x.shape)}; expected {self.expected} with C = "
-                f"{self.num_features}"
-            )
-        return F.instance_norm(x, self.weight, self.bias, eps=self.eps)
+        return F.instance_norm(self._checked(x), self.weight, self.bias, eps=self.eps)
 
     def config(self) -> dict[str, Any]:
         names = ("num_features", "eps", "affine")
@@ -216,7 +225,7 @@ class InstanceNorm1d(_InstanceNorm):
     16
     """
 
-    dimensions, expected = 3, "(N, C, L)"
+    dimensions, expected = (3,), "(N, C, L)"
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -229,4 +238,4 @@ class InstanceNorm2d(_InstanceNorm):
     0
     """
 
-    dimensions, expected = 4, "(N, C, H, W)"
+    dimensions, expected = (4,), "(N, C, H, W)"

@@ -1,59 +1,24 @@
-"""Checks of the options that layers are made with, and the wording of their errors."""
+"""Checks of the options that layers are made with: those of ``fastdl.options``, and extents of images."""
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from ..options import choice, count, flag, integer, is_integer, number
+
+__all__ = ["brief", "choice", "count", "flag", "integer", "number", "padding", "pair", "share"]
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def count(layer: str, name: str, value: Any, *, least: int = 1) -> int:
-    """An integer of at least ``least``."""
-    if not _is_integer(value):
-        raise TypeError(f"{layer}: {name} is {value!r}; expected an integer of at least {least}")
-    if value < least:
-        raise ValueError(f"{layer}: {name} is {value}; expected an integer of at least {least}")
-    return int(value)
-
-
-def integer(layer: str, name: str, value: Any) -> int:
-    """An integer, which may count from the end."""
-    if not _is_integer(value):
-        raise TypeError(f"{layer}: {name} is {value!r}; expected an integer")
-    return int(value)
-
-
-def number(layer: str, name: str, value: Any) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{layer}: {name} is {value!r}; expected a number")
-    if not math.isfinite(value):
-        raise ValueError(f"{layer}: {name} is {value}; expected a finite number")
-    return float(value)
-
-
-def flag(layer: str, name: str, value: Any) -> bool:
-    """True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{layer}: {name} is {value!r}; expected True or False")
-    return bool(value)
-
-
-def choice(layer: str, name: str, value: Any, allowed: Sequence[str]) -> str:
-    """One of the allowed words."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{layer}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
-    return value
+def share(layer: str, name: str, value: Any, of: str = "elements") -> float:
+    """How large a part dropout takes: from 0 up to, but not including, 1."""
+    found = number(layer, name, value)
+    if not 0 <= found < 1:
+        raise ValueError(f"{layer}: {name} is {value}; expected 0 <= {name} < 1, the share of {of} to drop")
+    return found
 
 
 def pair(layer: str, name: str, value: Any, *, least: int = 1) -> tuple[int, int]:
     """An integer, or (height, width)."""
-    both = (value, value) if _is_integer(value) else value
-    if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(_is_integer, both)):
+    both = (value, value) if is_integer(value) else value
+    if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(is_integer, both)):
         raise TypeError(f"{layer}: {name} is {value!r}; expected an integer or (height, width)")
     if min(both) < least:
         raise ValueError(f"{layer}: {name} is {value!r}; expected at least {least}")

@@ -12,6 +12,7 @@ class _Pool(Module):
     """What all have in common: a window that slides over images or sequences."""
 
     _function: str
+    _own: str  # the option that other poolings do not have
     _layouts = ("NCHW", "NHWC")
 
     def __init__(self, kernel_size: Any, *, stride: Any, padding: Any, ceil_mode: bool, layout: str) -> None:
@@ -38,15 +39,18 @@ class _Pool(Module):
                     f"kernel_size {_options.brief(self.kernel_size)}, so that no window lies in the padding only"
                 )
 
+    def _named(self) -> dict[str, Any]:
+        """The options that are given by name."""
+        return {name: getattr(self, name) for name in ("stride", "padding", "ceil_mode", "layout", self._own)}
+
     def __call__(self, x: Any) -> Any:
-        options = {name: getattr(self, name) for name in self.config() if name != "kernel_size"}
-        return getattr(F, self._function)(x, self.kernel_size, **options)
+        return getattr(F, self._function)(x, self.kernel_size, **self._named())
 
     def config(self) -> dict[str, Any]:
-        options = {name: _options.brief(getattr(self, name)) for name in ("kernel_size", "stride", "padding")}
+        options = {"kernel_size": self.kernel_size, **self._named()}
         if self.stride == self.kernel_size:
             options["stride"] = None
-        return {**options, "ceil_mode": self.ceil_mode, "layout": self.layout}
+        return {name: _options.brief(value) for name, value in options.items()}
 
 
 class MaxPool2d(_Pool):
@@ -61,6 +65,7 @@ class MaxPool2d(_Pool):
     """
 
     _function = "max_pool2d"
+    _own = "dilation"
 
     def __init__(
         self,
@@ -76,9 +81,6 @@ class MaxPool2d(_Pool):
         self.dilation = self._sizes("dilation", dilation)
         self._check_padding(self.dilation)
 
-    def config(self) -> dict[str, Any]:
-        return {**super().config(), "dilation": _options.brief(self.dilation)}
-
 
 class MaxPool1d(_Pool):
     """The largest value of each window of a sequence: see ``F.max_pool1d``.
@@ -91,6 +93,7 @@ class MaxPool1d(_Pool):
     """
 
     _function = "max_pool1d"
+    _own = "dilation"
     _layouts = ("NCW", "NWC")
 
     def __init__(
@@ -107,9 +110,6 @@ class MaxPool1d(_Pool):
         self.dilation = self._sizes("dilation", dilation)
         self._check_padding(self.dilation)
 
-    def config(self) -> dict[str, Any]:
-        return {**super().config(), "dilation": self.dilation}
-
 
 class AvgPool2d(_Pool):
     """The mean of each window: see ``F.avg_pool2d``. Shapes as :class:`MaxPool2d` with dilation 1.
@@ -122,6 +122,7 @@ class AvgPool2d(_Pool):
     """
 
     _function = "avg_pool2d"
+    _own = "count_include_pad"
 
     def __init__(
         self,
@@ -137,9 +138,6 @@ class AvgPool2d(_Pool):
         self.count_include_pad = _options.flag(type(self).__name__, "count_include_pad", count_include_pad)
         self._check_padding()
 
-    def config(self) -> dict[str, Any]:
-        return {**super().config(), "count_include_pad": self.count_include_pad}
-
 
 class AvgPool1d(_Pool):
     """The mean of each window of a sequence: see ``F.avg_pool1d``. Shapes as :class:`MaxPool1d` with dilation 1.
@@ -150,6 +148,7 @@ class AvgPool1d(_Pool):
     """
 
     _function = "avg_pool1d"
+    _own = "count_include_pad"
     _layouts = ("NCW", "NWC")
 
     def __init__(
@@ -165,6 +164,3 @@ class AvgPool1d(_Pool):
         super().__init__(kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode, layout=layout)
         self.count_include_pad = _options.flag(type(self).__name__, "count_include_pad", count_include_pad)
         self._check_padding()
-
-    def config(self) -> dict[str, Any]:
-        return {**super().config(), "count_include_pad": self.count_include_pad}

@@ -10,8 +10,8 @@ import numpy as np
 from .. import functional as F
 from .. import init
 from ._attributes import Parameter
-from ._frame import is_training, random_key
-from ._options import choice, count, flag, number
+from ._dropout import dropped
+from ._options import choice, count, flag, share
 from .module import Module
 
 _OUTPUTS = ("both", "sequence", "last")
@@ -76,9 +76,7 @@ class _Recurrent(Module):
                 f"{name}: batch_first is False; expected True: sequences are (batch, steps, features) here, "
                 "np.swapaxes(x, 0, 1) makes them of (steps, batch, features)"
             )
-        self.dropout = number(name, "dropout", dropout)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"{name}: dropout is {dropout}; expected 0 <= dropout < 1, the share of elements to drop")
+        self.dropout = share(name, "dropout", dropout)
         self.bidirectional = flag(name, "bidirectional", bidirectional)
         self.output = choice(name, "output", output, _OUTPUTS)
         kind = init.float_dtype(name, dtype)
@@ -116,14 +114,13 @@ class _Recurrent(Module):
                 for found, end in zip(last, ends, strict=True):
                     found.append(end)
             x = outputs[0] if directions == 1 else F.concatenate(outputs, axis=2)
-            if self.dropout and is_training() and layer < self.num_layers - 1:
-                seed, step, node = random_key()
-                x = F.dropout(x, self.dropout, seed=seed, step=step, node=node)
+            if layer < self.num_layers - 1:
+                x = dropped(x, self.dropout)
         if self.output == "sequence":
             return x
         if self.output == "last":
             return last[0][-1] if directions == 1 else F.concatenate(last[0][-2:], axis=1)
-        stacked = [F.concatenate([F.reshape(h, (1, *h.shape)) for h in found], axis=0) for found in last]
+        stacked = [F.stack(found) for found in last]
         return x, stacked[0] if len(stacked) == 1 else tuple(stacked)
 
     def config(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .. import init
 from . import _options
 from ._attention import MultiheadAttention
 from ._dense import Dense
-from ._frame import is_training, random_key
+from ._dropout import dropped
 from ._normalization import LayerNorm
 from ._summary import describe
 from .module import Module
@@ -47,9 +47,7 @@ class _Layer(Module):
         if self.d_model % self.nhead:
             raise ValueError(f"{name}: nhead is {nhead}; expected a divisor of d_model {d_model}")
         self.dim_feedforward = _options.count(name, "dim_feedforward", dim_feedforward)
-        self.dropout = _options.number(name, "dropout", dropout)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"{name}: dropout is {dropout}; expected 0 <= dropout < 1, the share of elements to drop")
+        self.dropout = _options.share(name, "dropout", dropout)
         self.activation = _options.choice(name, "activation", activation, _ACTIVATIONS)
         self.layer_norm_eps = _options.number(name, "layer_norm_eps", layer_norm_eps)
         if self.layer_norm_eps < 0:
@@ -81,17 +79,11 @@ class _Layer(Module):
     def _past(self, x: Any, norm: LayerNorm, block: Callable[[Any], Any]) -> Any:
         """A block and a way past it, normalised before the block or after the sum."""
         if self.norm_first:
-            return F.add(x, self._dropped(block(norm(x))))
-        return norm(F.add(x, self._dropped(block(x))))
+            return F.add(x, dropped(block(norm(x)), self.dropout))
+        return norm(F.add(x, dropped(block(x), self.dropout)))
 
     def _feed_forward(self, x: Any) -> Any:
-        return self.linear2(self._dropped(self.linear1(x, activation=self.activation)))
-
-    def _dropped(self, x: Any) -> Any:
-        if not is_training() or self.dropout == 0:
-            return x
-        seed, step, node = random_key()
-        return F.dropout(x, self.dropout, seed=seed, step=step, node=node)
+        return self.linear2(dropped(self.linear1(x, activation=self.activation), self.dropout))
 
     def config(self) -> dict[str, Any]:
         names = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps", "norm_first")

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..options import is_number
 from ..tree import flatten, unflatten
 
 _FLOAT64 = np.dtype(np.float64)
 
 
 def _bound(caller: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{caller}: {name} is {value!r}; expected a number")
     if not 0 < value < math.inf:
         raise ValueError(f"{caller}: {name} is {value}; expected a finite number above 0")

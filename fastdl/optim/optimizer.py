@@ -8,6 +8,7 @@ import numpy as np
 from ..functional import batches
 from ..init import FLOATS
 from ..ops import Symbol
+from ..options import flag, number
 from ..tree import flatten, tree_map, unflatten
 from .clipping import clip_by_norm, clip_by_value
 from .schedules import Schedule
@@ -90,17 +91,12 @@ class Optimizer:
         """The new (p, *parts) of one array."""
         raise NotImplementedError
 
-    def _number(self, name: str, value: Any, more: str = "", *, least: float = 0.0, below: float = math.inf) -> float:
-        """An option checked to be a number with least <= value < below; ``more``: what else may be given."""
-        kind = type(self).__name__
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise TypeError(f"{kind}: {name} is {value!r}; expected a number{more}")
-        if not least <= value < below:
-            bound = (
-                f"a finite number of at least {least:g}" if below == math.inf else f"{least:g} <= {name} < {below:g}"
-            )
-            raise ValueError(f"{kind}: {name} is {value}; expected {bound}")
-        return float(value)
+    def _number(self, name: str, value: Any, more: str = "", *, below: float = math.inf) -> float:
+        """An option checked to be a number with 0 <= value < below; ``more``: what else may be given."""
+        return number(type(self).__name__, name, value, least=0.0, below=below, more=more)
+
+    def _flag(self, name: str, value: Any) -> bool:
+        return flag(type(self).__name__, name, value)
 
     def __repr__(self) -> str:
         options = [f"{name}={value!r}" for name, value in vars(self).items() if value is not None]

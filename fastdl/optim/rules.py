@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from .. import functional as F
 from .optimizer import Optimizer
 from .schedules import Schedule
@@ -35,11 +33,9 @@ class SGD(Optimizer):
     ) -> None:
         self._common(lr, clip_norm, clip_value)
         self.momentum = self._number("momentum", momentum)
-        if not isinstance(nesterov, (bool, np.bool_)):
-            raise TypeError(f"SGD: nesterov is {nesterov!r}; expected True or False")
-        if nesterov and not momentum:
+        self.nesterov = self._flag("nesterov", nesterov)
+        if self.nesterov and not momentum:
             raise ValueError("SGD: nesterov is True but momentum is 0; expected momentum > 0, usually 0.9")
-        self.nesterov = bool(nesterov)
         self.weight_decay = self._number("weight_decay", weight_decay)
 
     def _parts(self) -> tuple[str, ...]:
@@ -85,9 +81,7 @@ class RMSprop(Optimizer):
         self.eps = self._number("eps", eps)
         self.weight_decay = self._number("weight_decay", weight_decay)
         self.momentum = self._number("momentum", momentum)
-        if not isinstance(centered, (bool, np.bool_)):
-            raise TypeError(f"RMSprop: centered is {centered!r}; expected True or False")
-        self.centered = bool(centered)
+        self.centered = self._flag("centered", centered)
 
     def _parts(self) -> tuple[str, ...]:
         return ("square", *["mean"] * self.centered, *["velocity"] * (self.momentum > 0))

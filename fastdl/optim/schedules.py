@@ -6,13 +6,13 @@ of pieces (see ``functional/schedules.py``), so it runs inside a plan at no cost
     optimizer = optim.Adam(optim.warmup(optim.cosine_decay(1e-3, 5000), 200))
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..functional.schedules import COSINE, LINEAR, STAIRCASE, Piece, scheduled_rate
+from ..options import is_integer, number
 
 
 class Schedule:
@@ -23,7 +23,7 @@ class Schedule:
 
     def __call__(self, step: int) -> float:
         """The rate at a step."""
-        if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
+        if not is_integer(step):
             raise TypeError(f"{self!r}: step is {step!r}; expected an integer")
         if step < 0:
             raise ValueError(f"{self!r}: step is {step}; expected at least 0")
@@ -38,15 +38,11 @@ class Schedule:
 
 
 def _rate(caller: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{caller}: {name} is {value!r}; expected a number")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{caller}: {name} is {value}; expected a finite number of at least 0")
-    return float(value)
+    return number(caller, name, value, least=0.0)
 
 
 def _count(caller: str, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_integer(value):
         raise TypeError(f"{caller}: {name} is {value!r}; expected an integer number of steps")
     if value < least:
         raise ValueError(f"{caller}: {name} is {value}; expected at least {least}")

@@ -3,6 +3,7 @@
 safetensors compares the sizes in the header with the file's, before any array is read.
 """
 
+import functools
 import json
 import math
 import os
@@ -61,9 +62,10 @@ def load_state_dict(path: Path) -> dict[str, Array]:
     check_path("load_state_dict", path)
     try:
         with opened(path) as file:
-            dtypes = {name: promise(file, name).dtype for name in file.keys()}
-            found = {name: read(path, file, name) for name in dtypes}
-            same = file.metadata() or {}  # save_model notes there the names that it left out: {left out: written}
+            for name in file.names:
+                file.promise(name)  # what it refuses is found before anything is read
+            found = {name: file.read(name) for name in file.names}
+            same = file.metadata  # save_model notes there the names that it left out: {left out: written}
     except Malformed as error:
         raise ModelFileError(path, str(error)) from None
     found = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in found.items()}
@@ -75,14 +77,14 @@ class Malformed(ValueError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The file, its header checked by safetensors."""
+def opened(path: Path) -> Iterator["Content"]:
+    """What the file holds, its header checked by safetensors."""
     try:
         if not os.path.isfile(path):  # a device or pipe could keep us waiting
             known = os.path.exists(path)
             raise Malformed("is not a file; give the path of a file" if known else "no such file; check the path")
         with safetensors.safe_open(path, framework="numpy") as file:
-            yield file
+            yield Content(path, file)
     except safetensors.SafetensorError as error:
         remedy = "; if torch.save wrote it, write it with safetensors.torch.save_file" if _of_torch(path) else ""
         raise Malformed(f"is no safetensors file, or a damaged one ({error}){remedy}") from None
@@ -95,35 +97,47 @@ def _of_torch(path: Path) -> bool:
         return file.read(2) in _OF_TORCH
 
 
-def promise(file: Any, name: str) -> Array:
-    """An array of the entry's shape and dtype that takes no memory."""
-    entry = file.get_slice(name)
-    dtype = _DTYPES.get(entry.get_dtype())
-    if dtype is None:
-        raise Malformed(f"array {clipped(name)} has dtype {entry.get_dtype()}; expected one of {', '.join(_DTYPES)}")
-    try:
-        return np.broadcast_to(np.zeros((), dtype), entry.get_shape())
-    except (ValueError, OverflowError):
-        raise Malformed(f"array {clipped(name)} has a shape beyond what NumPy can hold") from None
+class Content:
+    """The arrays of an open file by name. ``metadata``: what else its header says, text by name."""
 
+    def __init__(self, path: Path, file: Any) -> None:
+        self._path, self._file = path, file
+        self.names: list[str] = list(file.keys())
+        self.metadata: dict[str, str] = file.metadata() or {}
 
-def read(path: Path, file: Any, name: str) -> Array:
-    """An array of the file, after its promise."""
-    entry = file.get_slice(name)
-    if entry.get_dtype() != "BF16":
-        return np.array(file.get_tensor(name))
-    shape = entry.get_shape()
-    halves = _bytes_of(path, name, 2 * math.prod(shape)).view("<u2")
-    return (halves.astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    def promise(self, name: str) -> Array:
+        """An array of the entry's shape and dtype that takes no memory."""
+        entry = self._file.get_slice(name)
+        dtype = _DTYPES.get(entry.get_dtype())
+        if dtype is None:
+            raise Malformed(
+                f"array {clipped(name)} has dtype {entry.get_dtype()}; expected one of {', '.join(_DTYPES)}"
+            )
+        try:
+            return np.broadcast_to(np.zeros((), dtype), entry.get_shape())
+        except (ValueError, OverflowError):
+            raise Malformed(f"array {clipped(name)} has a shape beyond what NumPy can hold") from None
 
+    def read(self, name: str) -> Array:
+        """An array of the file, after its promise."""
+        entry = self._file.get_slice(name)
+        if entry.get_dtype() != "BF16":
+            return np.array(self._file.get_tensor(name))
+        shape = entry.get_shape()
+        halves = self._bytes_of(name, 2 * math.prod(shape)).view("<u2")
+        return (halves.astype(np.uint32) << 16).view(np.float32).reshape(shape)
 
-def _bytes_of(path: Path, name: str, count: int) -> Array:
-    """The bytes of an array, found by the header: its length, as 8 bytes, then JSON, which safetensors has checked."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        start, _ = json.loads(file.read(length))[name]["data_offsets"]
-        file.seek(8 + length + start)
-        data = np.fromfile(file, np.uint8, count)
-    if data.size != count:
-        raise Malformed(f"array {clipped(name)} is cut short")
-    return data
+    def _bytes_of(self, name: str, count: int) -> Array:
+        begin, entries = self._header
+        data = np.fromfile(self._path, np.uint8, count, offset=begin + entries[name]["data_offsets"][0])
+        if data.size != count:
+            raise Malformed(f"array {clipped(name)} is cut short")
+        return data
+
+    @functools.cached_property
+    def _header(self) -> tuple[int, dict[str, Any]]:
+        """Where the arrays begin, and what the header says of each: its length, as 8 bytes, then JSON, which
+        safetensors has checked."""
+        with open(self._path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return 8 + length, json.loads(file.read(length))

@@ -12,10 +12,10 @@ from typing import Any
 
 from .. import init
 from ..nn import Module
-from ..nn._named import Slot, match
+from ..nn._named import Slot, copy_in, match
 from ..ops import Array
 from .architecture import ArchitectureError, build
-from .arrays import Malformed, opened, promise, read
+from .arrays import Malformed, opened
 from .errors import ModelFileError, Path, PreparationWarning, check_path, clipped
 from .write import FORMAT
 
@@ -38,16 +38,15 @@ def load(path: Path, model: Module | None = None) -> Module:
         raise TypeError(f"load: model is a {type(model).__name__}; expected an nn.Module or None")
     try:
         with opened(path) as file:
-            header = {name: promise(file, name) for name in file.keys()}
-            about = _about(file.metadata() or {}, needed=model is None)
+            header = {name: file.promise(name) for name in file.names}
+            about = _about(file.metadata, needed=model is None)
             if model is None:
                 model = _build(about, header)
                 for slot in model._slots():
-                    slot.module._replace(slot.attribute, read(path, file, slot.name))
+                    slot.module._replace(slot.attribute, file.read(slot.name))
             else:
                 pairs = _match(model._slots(), header)
-                for slot, values in [(slot, read(path, file, slot.name)) for slot, _ in pairs]:
-                    slot.array[...] = values
+                copy_in([(slot, file.read(slot.name)) for slot, _ in pairs])
     except (Malformed, ArchitectureError) as error:
         raise ModelFileError(path, str(error)) from None
     for name, value in about.items():

@@ -72,9 +72,8 @@ class Inference:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def outputs_of(model: Any, X: Any, batch_size: int, caller: str) -> Array:
+def outputs_of(model: Any, x: Array, batch_size: int, caller: str) -> Array:
     """Checked samples through the model."""
-    x = samples(caller, "X", X)
     size = positive("batch_size", batch_size, caller)
     not_one_sample(caller, x, model.input_shape)
     try:
@@ -98,7 +97,7 @@ def labels(model: Any, outputs: Array) -> Array:
 
 def predict(model: Any, X: Any, *, batch_size: int = 256) -> Array:
     """See ``nn.Module.predict``."""
-    return labels(model, outputs_of(model, X, batch_size, "predict"))
+    return labels(model, outputs_of(model, samples("predict", "X", X), batch_size, "predict"))
 
 
 def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
@@ -113,7 +112,7 @@ def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
             f"predict_proba: the outputs of a model trained with {model.loss} are scores, which say nothing about "
             'probabilities: use predict, or train it with loss="bce_with_logits"'
         )
-    return probabilities(model, outputs_of(model, X, batch_size, "predict_proba"))
+    return probabilities(model, outputs_of(model, samples("predict_proba", "X", X), batch_size, "predict_proba"))
 
 
 def probabilities(model: Any, outputs: Array) -> Array:
@@ -155,14 +154,15 @@ def judge(
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
         wanted.insert(0, "accuracy")
+    if loss.kind == "values":
+        truth, predicted = encoded, outputs
+    else:
+        predicted = loss.decide(outputs)
+        truth = np.maximum(encoded, 0).reshape(predicted.shape)
     for metric in wanted:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         function = METRICS[metric] if isinstance(metric, str) else metric
-        if loss.kind == "values":
-            numbers[name] = float(function(encoded, outputs))
-        else:
-            predicted = loss.decide(outputs)
-            numbers[name] = float(function(np.maximum(encoded, 0).reshape(predicted.shape), predicted))
+        numbers[name] = float(function(truth, predicted))
     return numbers
 
 

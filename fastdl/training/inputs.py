@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Array
+from ..options import is_integer
 
 
 def samples(caller: str, name: str, X: Any) -> Array:
@@ -53,14 +54,14 @@ def targets(caller: str, y: Any, count: int) -> Array:
 
 def positive(name: str, value: Any, caller: str = "fit") -> int:
     """An integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ValueError(f"{caller}: {name} is {value!r}; expected an integer of at least 1")
     return int(value)
 
 
 def check_seed(seed: Any) -> int:
     """An integer that fits the counters of a plan."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+    if not is_integer(seed) or not 0 <= seed < 2**63:
         raise ValueError(f"fit: seed is {seed!r}; expected None or an integer from 0 to 2**63 - 1")
     return int(seed)
 

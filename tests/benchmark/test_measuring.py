@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -166,6 +168,12 @@ def test_a_library_that_is_not_there_or_dies_fails_alone():
         worker.ask({"do": "time", "seconds": 1}, 0)
     assert worker.ask({"do": "time", "seconds": 1}, 60) == {"error": "no row is prepared"}  # started anew
     worker.close()
+
+
+def test_a_library_starts_without_a_word():
+    command = [sys.executable, "-W", "error::RuntimeWarning", "-m", "fastdl.benchmark.worker", "numpy", "1"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_slope_leaves_out_what_does_not_grow():
