@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from .._kernels import Argument, Kernel
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
+from ..options import is_number
 from . import comparisons, elementwise
-from ._door import is_number
 from ._lowering import cells
 from .elementwise import times
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..ops import Shape
+from ..options import is_integer
 from . import shape as shapes
-from ._door import choice, describe, is_integer, several
+from ._door import choice, describe, several
 from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, as_sequences, image_layout
 
 Sides = tuple[int, int]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Symbol
+from ..options import is_integer
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 BOOL = np.dtype(np.bool_)
@@ -107,16 +108,6 @@ def indices(op: str, name: str, x: Any) -> Any:
     return x.astype(INT64)
 
 
-def is_integer(value: Any) -> bool:
-    """Whether it is an integer; True is none."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is an integer or a float, neither an array nor True."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
 def axis_of(op: str, axis: int, ndim: int) -> int:
     """``axis`` counted from the front."""
     if not is_integer(axis):
@@ -159,13 +150,6 @@ def choice(op: str, name: str, value: Any, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
         raise ValueError(f"{op}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
     return value
-
-
-def flag(op: str, name: str, value: Any) -> bool:
-    """An option that is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{op}: {name} is {value!r}; expected True or False")
-    return bool(value)
 
 
 def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:

@@ -7,7 +7,8 @@ import numpy as np
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Symbol
-from ._door import array, floats, indices, is_number
+from ..options import is_number
+from ._door import array, floats, indices
 from ._lowering import cells
 
 _FLOAT64 = np.dtype(np.float64)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Shape
-from ._door import choice, is_integer, pair
+from ..options import is_integer
+from ._door import choice, pair
 from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, image_layout, in_layout, sizes
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Shape, Symbol, op
+from ..options import is_integer
 from . import indexing, shape
 from ._door import axes_of, axis_of, check_grad
 from ._draw import arrangement as draw
@@ -184,7 +185,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     (x,) = movable("split", x=x)
     axis = axis_of("split", axis, len(x.shape))
     n = x.shape[axis]
-    if isinstance(indices_or_sections, (int, np.integer)) and not isinstance(indices_or_sections, bool):
+    if is_integer(indices_or_sections):
         parts = int(indices_or_sections)
         if parts < 1 or n % parts:
             raise ValueError(f"split: {parts} parts of axis {axis} of x {tuple(x.shape)}; expected a divisor of {n}")

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..ops import Primitive, Spec, op
+from ..options import is_number
 from . import elementwise
 from ._attention import lower_backward, lower_forward, lower_scores_backward, weights_spec
 from ._attention_weights import vjp_grad, vjp_scores_grad, weights
-from ._door import BOOL, array, check_grad, describe, floats, is_number
+from ._door import BOOL, array, check_grad, describe, floats
 from ._draw import attention as draw
 from ._lowering import broadcast_shape
 

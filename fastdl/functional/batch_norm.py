@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..ops import op
-from ._door import check_grad, describe, floats, is_number
+from ..options import is_number
+from ._door import check_grad, describe, floats
 from ._draw import normalization as draw
 from ._normalization import gradients_given, normalize, normalize_given, update_running
 from .normalization import check_channels, eps_of, saved

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..ops import Primitive, Symbol, op
+from ..options import is_integer, is_number
 from . import _class_losses as primitives
-from ._door import INT64, array, choice, describe, floats, indices, is_integer, is_number
+from ._door import INT64, array, choice, describe, floats, indices
 from ._draw import losses as draw
 from ._losses import REDUCTIONS, loss_grad
 

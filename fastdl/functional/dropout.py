@@ -13,6 +13,7 @@ import numpy as np
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, Symbol, op
+from ..options import is_integer, is_number
 from ._door import INT64, floats
 from ._draw import dropout as draw
 from ._lowering import cells
@@ -26,7 +27,7 @@ def _wrapped(value: int) -> int:
 
 def _counter(name: str, which: str, value: Any) -> Any:
     """seed or step as an int64 array of no dimensions."""
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    if is_integer(value):
         return np.asarray(_wrapped(int(value)), INT64)
     if isinstance(value, (np.ndarray, Symbol)) and value.shape == () and value.dtype == INT64:
         return value
@@ -35,11 +36,11 @@ def _counter(name: str, which: str, value: Any) -> Any:
 
 
 def _options(name: str, p: Any, seed: Any, step: Any, node: Any) -> tuple[float, Any, Any, int]:
-    if isinstance(p, bool) or not isinstance(p, (int, float, np.integer, np.floating)):
+    if not is_number(p):
         raise TypeError(f"{name}: p is {p!r}; expected a number, 0 <= p < 1")
     if not 0 <= p < 1:
         raise ValueError(f"{name}: p is {p}; expected a probability, 0 <= p < 1")
-    if isinstance(node, bool) or not isinstance(node, (int, np.integer)):
+    if not is_integer(node):
         raise TypeError(f"{name}: node is {node!r}; expected an integer")
     return float(p), _counter(name, "seed", seed), _counter(name, "step", step), _wrapped(int(node))
 

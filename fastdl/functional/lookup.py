@@ -9,7 +9,8 @@ import numpy as np
 
 from .._kernels import STATUS, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, Symbol, op
-from ._door import INT64, check_grad, floats, is_integer
+from ..options import is_integer
+from ._door import INT64, check_grad, floats
 from ._door import indices as positions
 from ._draw import lookup as draw
 from ._moving import CELL, MOVABLE

@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 from ..ops import op
+from ..options import is_number
 from . import comparisons, elementwise
-from ._door import is_number
 from ._draw import losses as draw
 from ._losses import checked, elementwise_gradient, elementwise_loss, loss_grad, of_grad, of_gradient, scaled
 

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, op
+from ..options import is_integer
 from . import comparisons, elementwise, reductions
-from ._door import axes_of, floats, is_integer
+from ._door import axes_of, floats
 from ._draw import moments as draw
 from ._lowering import broadcasting, cells
 

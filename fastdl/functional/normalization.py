@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..ops import Shape, op
-from ._door import check_grad, describe, floats, is_integer, is_number
+from ..options import is_integer, is_number
+from ._door import check_grad, describe, floats
 from ._draw import normalization as draw
 from ._normalization import gradients, normalize, statistics_shape
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
+from ..options import is_number
 from . import indexing
-from ._door import check_grad, choice, describe, floats, is_number
+from ._door import check_grad, choice, describe, floats
 from ._draw import padding as draw
 from ._moving import row_major
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, op
+from ..options import is_number
 from . import elementwise
-from ._door import BOOL, booleans, floats, is_number
+from ._door import BOOL, booleans, floats
 from ._draw import pointwise as draw
 from ._lowering import binary, broadcasting, cells, unary
 from ._operands import graded1

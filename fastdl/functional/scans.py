@@ -11,8 +11,9 @@ import numpy as np
 
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
+from ..options import flag, is_integer
 from . import indexing, shape
-from ._door import INT64, axis_of, check_grad, flag, floats, is_integer
+from ._door import INT64, axis_of, check_grad, floats
 from ._draw import scans as draw
 from ._moving import inverse
 

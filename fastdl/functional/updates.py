@@ -8,7 +8,7 @@ changed in place, but a plan may put the new values where the old ones were. Ste
 from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec, op
-from ._door import flag
+from ..options import flag
 from ._draw import updates as draw
 from ._updating import launch, learning_rate, of_one_shape, option, step_count
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from .. import functional as F
+from ..options import is_integer
 from . import _options
 from .module import Module
 
@@ -18,9 +17,7 @@ class _AdaptivePool(Module):
     def __init__(self, output_size: Any, *, layout: str | None = None) -> None:
         name, axes = type(self).__name__, len(self._layouts[0]) - 2
         sizes = tuple(output_size) if isinstance(output_size, (tuple, list)) and axes == 2 else (output_size,) * axes
-        if len(sizes) != axes or any(
-            n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer))) for n in sizes
-        ):
+        if len(sizes) != axes or any(n is not None and not is_integer(n) for n in sizes):
             wanted = "an integer or None" if axes == 1 else "an integer, None or two of these"
             raise TypeError(f"{name}: output_size is {output_size!r}; expected {wanted}")
         if any(n is not None and n < 1 for n in sizes):
