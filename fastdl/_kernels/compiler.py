@@ -17,6 +17,12 @@ SYMBOL_SEPARATOR = b"\0"
 # depends on who runs it. A user's fastmath=True elsewhere must not leak in, so the options are always stated.
 OPTIONS = {"fastmath": {"nsz", "contract", "reassoc"}, "error_model": "numpy"}
 
+INLINE_OPTIONS = {
+    "fastmath": {"nsz", "contract", "reassoc"},
+    "error_model": "numpy",
+    "forceinline": True,
+    "nogil": True,
+}
 
 # Without "reassoc": where the order of operations carries the accuracy (ln 2 in two parts, x + b (v - x) against
 # b v + (1 - b) x, compensated sums).
@@ -27,7 +33,7 @@ def inline(function: Any) -> Any:
     """The house decorator for helpers of kernels: a function of its own, compiled into each kernel that calls it."""
     import numba
 
-    return numba.njit(forceinline=True, nogil=True, **OPTIONS)(function)
+    return numba.njit(**INLINE_OPTIONS)(function)
 
 
 def in_order(function: Any) -> Any:

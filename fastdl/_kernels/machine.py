@@ -1,0 +1,55 @@
+"""What this processor's vectors are: their width, and how many its registers hold.
+
+Asked of LLVM rather than of a table of names, for the processor that Numba compiles for (``NUMBA_CPU_NAME`` and
+``NUMBA_CPU_FEATURES``, else this machine's): a function that adds two vectors of 64 bytes is compiled, and the
+registers in its assembly tell. Imports llvmlite alone.
+"""
+
+import functools
+import os
+from typing import NamedTuple
+
+from .cache import host_cpu
+
+
+class Machine(NamedTuple):
+    """``vector_bytes`` of a register, and how many such ``registers`` there are."""
+
+    vector_bytes: int
+    registers: int
+
+
+_PROBE = """
+define void @probe(ptr %p) {
+  %x = load <16 x float>, ptr %p, align 4
+  %y = fadd <16 x float> %x, %x
+  store <16 x float> %y, ptr %p, align 4
+  ret void
+}
+"""
+
+
+@functools.cache
+def machine() -> Machine:
+    """The processor kernels are compiled for."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if name is None:  # as Numba chooses
+        name, own = host_cpu()
+        features = own if features is None else features
+    target = binding.Target.from_default_triple()
+    compiler = target.create_target_machine(cpu=name, features=features or "", opt=2)
+    assembly = compiler.emit_assembly(binding.parse_assembly(_PROBE))
+    if "zmm" in assembly:
+        return Machine(64, 32)
+    if "ymm" in assembly:
+        return Machine(32, 16)
+    return Machine(16, 16 if "xmm" in assembly else 32)
+
+
+def lanes(itemsize: int) -> int:
+    """Numbers of so many bytes in a vector."""
+    return machine().vector_bytes // itemsize

@@ -1,0 +1,65 @@
+"""The product of two blocks of memory, cut into tiles of registers: what every family of kernels calls, by address.
+
+It is compiled once for each type. ``micro.py`` describes a tile, its sums over groups and terms, and where a and b lie.
+"""
+
+from .block import address, integer, integers, number, pointer, shift, stack, stack_integers
+from .compiler import merge
+from .micro import rows_of_tile, tile, vectors_of_tile
+from .vectors import width
+
+
+@merge
+def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-def]
+    """All rows of y for ``vectors`` vectors of columns from ``first`` on, the last of which has ``count`` lanes."""
+    y, stride_y, a, b = pointer(args, 0), integer(args, 1), pointer(args, 2), pointer(args, 7)
+    row_a, step_a, group_a, table_a = integer(args, 3), integer(args, 4), integer(args, 5), integers(args, 6)
+    stride_b, panel_b, groups, table_b = integer(args, 8), integer(args, 9), integer(args, 10), integers(args, 11)
+    rows, depth, mode, bias = integer(args, 12), integer(args, 14), integer(args, 15), pointer(args, 16)
+    relu, lanes = integer(args, 17), width(y)
+    places, none, zero = stack_integers(args, 16), stack_integers(args, 1), stack(args, 1)
+    none[0], zero[0] = 0, number(args, 0)
+    panel = vectors_of_tile(y) * lanes
+    columns_b = shift(b, first // panel * panel_b + first % panel)
+    table = table_b if address(table_b) != 0 else none
+    most = rows_of_tile(y, vectors)
+    blocks = -(-rows // most)
+    for block in range(blocks):
+        # Blocks of nearly equal height: none of a row or two, whose sums would wait for each other.
+        i, end = rows * block // blocks, rows * (block + 1) // blocks
+        for r in range(end - i):
+            places[r] = table_a[i + r] if address(table_a) != 0 else (i + r) * row_a
+        target = shift(y, i * stride_y + first)
+        start, step_start = zero, 0
+        added, stride_added = pointer(args, 18), 0  # slot 18 is null
+        if mode == 1:
+            added, stride_added = target, stride_y
+        elif mode == 2:
+            added = shift(bias, first)
+        elif mode == 3:
+            start, step_start = shift(bias, i), 1
+        masked = count < lanes
+        tile(
+            *(end - i, vectors, masked, target, stride_y, added, stride_added, start, step_start, a, places),
+            *(step_a, group_a, columns_b, stride_b, table, groups, depth, count, relu),
+        )
+
+
+def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y[i, j] = s(start + sum_g sum_k a[i, g, k] b[g, k, j]); groups and depth at least 1. One cell.
+
+    Slots: 0 y, 1 its stride; 2 a, 3 its strides along rows, 4 terms, 5 groups, 6 a table of where its rows start
+    instead of the first stride, or null; 7 b, 8 its stride along terms, 9 from panel to panel of as many columns as
+    a tile has (the width of a panel itself if its columns lie side by side), 10 groups, 11 a table of where b's groups
+    start, or null for one group at 0; 12 rows, 13 columns, 14 terms; 15 what the sums start with: 0 nothing, 1 y, 2 a
+    number for each column, 3 a number for each row; 16 these numbers; 17 s is relu; 18 null.
+    """
+    columns, lanes, most = integer(args, 13), width(pointer(args, 0)), vectors_of_tile(pointer(args, 0))
+    whole = columns // lanes
+    panels = -(-whole // most)
+    for panel in range(panels + (columns % lanes != 0)):
+        if panel < panels:
+            first, vectors, count = panel * most, min(most, whole - panel * most), lanes
+        else:  # the last columns, which fill no vector
+            first, vectors, count = whole, 1, columns % lanes
+        _column_of_tiles(args, first * lanes, vectors, count)
