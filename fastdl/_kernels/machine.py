@@ -53,3 +53,13 @@ def machine() -> Machine:
 def lanes(itemsize: int) -> int:
     """Numbers of so many bytes in a vector."""
     return machine().vector_bytes // itemsize
+
+
+def most_vectors() -> int:
+    """The most vectors of columns of a block of the micro-kernel."""
+    return 4 if machine().registers >= 32 else 2
+
+
+def panel(itemsize: int) -> int:
+    """Columns of a panel of a packed factor: the widest block of the micro-kernel."""
+    return most_vectors() * lanes(itemsize)

@@ -27,7 +27,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .machine import machine
+from .machine import machine, most_vectors
 from .vectors import (
     ir_vector,
     lane_mask,
@@ -41,11 +41,6 @@ from .vectors import (
 )
 
 INT64 = ir.IntType(64)
-
-
-def most_vectors() -> int:
-    """The most vectors of columns of a block."""
-    return 4 if machine().registers >= 32 else 2
 
 
 def most_rows(vectors: int) -> int:
