@@ -192,25 +192,6 @@ def _tile(args, cell, rows, columns, row_a, column_b):  # type: ignore[no-untype
     return y, a, b, j, min(tile_rows, rows - i), min(tile_columns, columns - j)
 
 
-def dots(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """A stack of products with both factors contiguous along the sums. A cell is a tile of y.
-
-    Slots: y, a, b, bias, has bias, M, N, K, strides of a (row, term) and of b (term, column), outer axes, their shape,
-    strides of a and b along them, rows and columns of a tile.
-    """
-    rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
-    row_a, column_b = integer(args, 8), integer(args, 11)
-    for cell in range(lo, hi):
-        y, a, b, first, m, n = _tile(args, cell, rows, columns, row_a, column_b)
-        bias = shift(pointer(args, 3), first)
-        for i in range(m):
-            for j in range(n):
-                y[i * columns + j] = bias[j] if integer(args, 4) else number(args, 0)
-        # Long sums go piece by piece, so that the rows of b that all rows of the tile need stay in the cache.
-        for k in range(0, depth, 1024):
-            dots_block(args, y, columns, shift(a, k), row_a, shift(b, k), column_b, m, n, min(1024, depth - k))
-
-
 @merge
 def _put(target, source, n):  # type: ignore[no-untyped-def]
     for j in range(n):
@@ -220,7 +201,8 @@ def _put(target, source, n):  # type: ignore[no-untyped-def]
 def outer(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """A stack of products with b contiguous along its columns. A cell is a tile of y, of at most 256 columns.
 
-    Slots: as of ``dots``.
+    Slots: y, a, b, bias, has bias, M, N, K, strides of a (row, term) and of b (term, column), outer axes, their shape,
+    strides of a and b along them, rows and columns of a tile.
     """
     rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
     row_a, step_a, step_b = integer(args, 8), integer(args, 9), integer(args, 10)

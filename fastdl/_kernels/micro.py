@@ -133,6 +133,10 @@ class _Block:
             phi.add_incoming(value, before)
             inside.append(phi)
         results = body(index, inside)
+        # LLVM would unroll the loop and run out of registers for addresses; a "convergent" piece of code, here an empty
+        # one, may not be copied.
+        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+        builder.call(nothing, [], attrs=("convergent",))
         following = builder.add(index, _int(1))
         index.add_incoming(following, builder.block)
         for phi, value in zip(inside, results, strict=True):

@@ -1,24 +1,45 @@
-"""How a matrix product y = s(a b + bias) lowers to launches: which kernel of ``_kernels/matmul.py``, which tiles.
+"""How a matrix product y = s(a b + bias) lowers to launches: which kernels, how they cut it.
 
-Letters: M rows and N columns of y, K the length of the sums. All choices depend on shapes and dtype only. The costs in
-nanoseconds were measured on one core (AVX-512, about 3.6 GHz); only their ratios matter.
+Letters: M rows and N columns of y, K the length of the sums. All choices depend on shapes, dtype and the processor's
+vectors only, and stand here:
+
+========================  ====================================  ================================================
+when                      kernel                                why
+========================  ====================================  ================================================
+M N K <= 512, one matrix  ``matmul.small``, one cell            a call takes tens of nanoseconds
+M <= 8, b transposed      ``tiles.few_rows``                    b is read once, in place, at memory speed
+M <= 4, b as it is        ``matmul.outer``                      the same, along the rows of b
+else                      ``tiles.tiles`` of ``product.block``  at the limit of the arithmetic
+========================  ====================================  ================================================
+
+``tiles``: b is packed once for all (``tiles.pack``) where several tiles share it, panel by panel in the tile that
+needs it where M is one tile high, and read in place where few rows look at it. Rows of a are copied where they lie a
+large power of two apart or where a is transposed, if several panels look at them. Sums longer than 1024 that leave
+fewer than 16 tiles are cut into parts, whose sums are added up in order.
 """
 
 import math
 from typing import NamedTuple
 
 from .._kernels import Argument, Kernel
+from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand, Shape
 from ._activations import lower_activation
 from ._lowering import broadcast_shape, collapse, strides_in
 
 FUSED = ("identity", "relu", "tanh", "sigmoid")  # activations of the kernel ``small``, in the order of its codes
-_SMALL, _DOTS, _OUTER = Kernel("matmul", "small"), Kernel("matmul", "dots"), Kernel("matmul", "outer")
-_TRANSPOSE = Kernel("matmul", "transpose")
+_SMALL, _OUTER, _TRANSPOSE = Kernel("matmul", "small"), Kernel("matmul", "outer"), Kernel("matmul", "transpose")
+_TILES, _PACK, _BLOCK = Kernel("tiles", "tiles"), Kernel("tiles", "pack"), Kernel("product", "block")
+_FEW_ROWS, _SUM_PARTS = Kernel("tiles", "few_rows"), Kernel("tiles", "sum_parts")
 
 _SMALL_TERMS = 512  # products of at most so many terms take the kernel without preparations
 _WIDTH = 256  # most columns of a tile of the kernel ``outer``
 _ENOUGH_CELLS = 16  # tiles are cut smaller until there are so many of them
+_PIECE_BYTES = 1024  # of a column of a panel, or a row of a: a panel of 64 columns takes 64 kB, 6 rows of a 6 kB
+_TILE_ROWS, _TILE_COLUMNS = 128, 512
+_FEW_ROWS_MOST, _OUTER_MOST = 8, 4
+_PART_TERMS = 1024  # the least terms of a part of the sums
+_IN_PLACE_ROWS = 24  # b is read in place by so many rows at most: packing would cost more than it gains
 
 
 class Factors(NamedTuple):
@@ -33,6 +54,12 @@ class Factors(NamedTuple):
     stack_b: Shape
     transpose_a: bool
     transpose_b: bool
+
+    @property
+    def strides(self) -> tuple[int, int, int, int]:
+        """Of a (row, term) and of b (term, column), in elements."""
+        a = (1, self.rows) if self.transpose_a else (self.depth, 1)
+        return (*a, *((1, self.depth) if self.transpose_b else (self.columns, 1)))
 
 
 def transpose(
@@ -51,23 +78,21 @@ def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | No
     if y.size == 0:
         return
     stack = broadcast_shape("matmul", f.stack_a, f.stack_b)
-    if math.prod(stack) == 1 and _padded(f.rows, 4) * _padded(f.columns, 2) * f.depth <= _SMALL_TERMS:
-        arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, *_sizes(f), code]
-        lowering.launch(_SMALL, y.dtype, arguments, cells=1, work=0.2 * f.rows * f.columns * f.depth)
+    matrices = math.prod(stack)
+    if matrices == 1 and _padded(f.rows, 4) * _padded(f.columns, 2) * f.depth <= _SMALL_TERMS:
+        arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, f.rows, f.columns, f.depth]
+        work = 0.2 * f.rows * f.columns * f.depth
+        lowering.launch(_SMALL, y.dtype, [*arguments, *f.strides, code], cells=1, work=work)
         return
-    f, by_dots, cost = _cheaper_form(lowering, f, math.prod(stack))
-    tile_rows, tile_columns = _tile(f, math.prod(stack), by_dots)
-    strides = [strides_in(f.stack_a, stack), strides_in(f.stack_b, stack)]
-    shape, (steps_a, steps_b) = collapse(stack, strides)
-    tables = [
-        lowering.constant(shape),
-        lowering.constant([step * f.rows * f.depth for step in steps_a]),
-        lowering.constant([step * f.depth * f.columns for step in steps_b]),
-    ]
-    arguments = [y, f.a, f.b, bias, bias is not None, *_sizes(f), len(shape), *tables, tile_rows, tile_columns]
-    tiles = math.prod(stack) * -(-f.rows // tile_rows) * -(-f.columns // tile_columns)
-    lowering.launch(_DOTS if by_dots else _OUTER, y.dtype, arguments, cells=tiles, work=cost)
-    if code:
+    relu = activation == "relu"
+    if matrices == 1 and f.rows <= _FEW_ROWS_MOST and f.transpose_b and not f.transpose_a:
+        _few_rows(lowering, y, f, bias, relu)
+    elif f.depth == 0 or (f.rows <= _OUTER_MOST and not f.transpose_b):
+        _outer(lowering, y, f, stack, bias)
+        relu = False
+    else:
+        _tiles(lowering, y, f, stack, bias, relu)
+    if code and not relu:
         lower_activation(lowering, activation, y, (y,), {})
 
 
@@ -75,52 +100,111 @@ def _padded(n: int, block: int) -> int:
     return -(-n // block) * block
 
 
-def _sizes(f: Factors) -> list[int]:
-    """M, N, K and the strides of a (row, term) and of b (term, column) in elements."""
-    strides_a = (1, f.rows) if f.transpose_a else (f.depth, 1)
-    strides_b = (1, f.depth) if f.transpose_b else (f.columns, 1)
-    return [f.rows, f.columns, f.depth, *strides_a, *strides_b]
+def _seconds(f: Factors, matrices: int) -> float:
+    """Nanoseconds of the arithmetic of one core, at about 200 GFLOP/s in float32."""
+    return matrices * f.rows * f.columns * f.depth * f.b.dtype.itemsize / 400
 
 
-def _cheaper_form(lowering: Lowering, f: Factors, matrices: int) -> tuple[Factors, bool, float]:
-    """The factors as the cheaper kernel needs them, whether that is ``dots``, and its cost.
+def _few_rows(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, relu: bool) -> None:
+    arguments = [y, f.a, f.b, bias, int(relu), f.rows, f.columns, f.depth, f.depth, f.depth]
+    work = max(_seconds(f, 1), 0.02 * f.b.size * f.b.dtype.itemsize)
+    lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 8), work=work)
 
-    ``dots`` pays per 4 x 4 sums and for terms that fill no vector; ``outer`` per 4 x 4 factors and for its columns.
-    Each wants b in its own order, and ``dots`` wants a untransposed; such copies are cheap beside most products.
-    """
+
+def _stack_tables(lowering: Lowering, f: Factors, stack: Shape, size_b: int) -> list[Argument]:
+    """The outer axes as the kernels count through them: how many, their shape, strides of a and b along them."""
+    shape, steps = collapse(stack, [strides_in(f.stack_a, stack), strides_in(f.stack_b, stack)])
+    sizes = (f.rows * f.depth, size_b)
+    strides = [[step * size for step in own] for own, size in zip(steps, sizes, strict=True)]
+    return [len(shape), lowering.constant(shape), *(lowering.constant(own) for own in strides)]
+
+
+def _outer(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Operand | None) -> None:
+    matrices = math.prod(stack)
+    width = _padded(-(-f.columns // -(-f.columns // _WIDTH)), 16)
+    while matrices * -(-f.columns // width) < _ENOUGH_CELLS and width > 64:
+        width = _padded(width // 2, 16)
+    sizes = [f.rows, f.columns, f.depth, *f.strides]
+    tables = _stack_tables(lowering, f, stack, f.depth * f.columns)
+    arguments = [y, f.a, f.b, bias, bias is not None, *sizes, *tables, f.rows, width]
+    work = max(_seconds(f, matrices), 0.02 * f.b.size * f.b.dtype.itemsize)
+    lowering.launch(_OUTER, y.dtype, arguments, cells=matrices * -(-f.columns // width), work=work)
+
+
+class _Blocking(NamedTuple):
+    """How ``tiles`` cuts a product."""
+
+    tile_rows: int
+    tile_columns: int
+    parts: int
+    part_terms: int
+    piece: int
+    form: int  # what is done with b: 0 read in place, 1 packed beforehand, 2 packed in the tile
+    copies: bool  # rows of a are copied
+    panel: int
+
+
+def _even(n: int, most: int, step: int) -> int:
+    """The size of equal pieces of at most about ``most``, a multiple of ``step``."""
+    pieces = max(1, -(-n // most))
+    return _padded(-(-n // pieces), step)
+
+
+def blocking(f: Factors, matrices: int) -> _Blocking:
+    """The cut of a product; see the table above."""
     itemsize = f.b.dtype.itemsize
-    lanes = 64 // itemsize
-    across_rows = matrices * -(-f.rows // 4)
-    ends = f.depth % lanes
-    dots = across_rows * -(-f.columns // 4) * (20 + 0.035 * itemsize * (f.depth - ends) + 2.0 * ends)
-    outer = across_rows * -(-f.depth // 4) * (7 * -(-f.columns // _WIDTH) + 0.035 * itemsize * f.columns)
-    copy_a, copy_b = 30 + 0.17 * f.a.size, 30 + 0.17 * f.b.size
-    dots_cost = dots + (copy_a if f.transpose_a else 0) + (0 if f.transpose_b else copy_b)
-    outer_cost = outer + (copy_b if f.transpose_b else 0)
-    by_dots = dots_cost < outer_cost
-    if by_dots and f.transpose_a:
-        a = transpose(lowering, f.a, math.prod(f.stack_a), f.depth, f.rows)
-        f = f._replace(a=a, transpose_a=False)
-    if by_dots and not f.transpose_b:
-        b = transpose(lowering, f.b, math.prod(f.stack_b), f.depth, f.columns)
-        f = f._replace(b=b, transpose_b=True)
-    if not by_dots and f.transpose_b:
-        b = transpose(lowering, f.b, math.prod(f.stack_b), f.columns, f.depth)
-        f = f._replace(b=b, transpose_b=False)
-    return f, by_dots, dots if by_dots else outer
+    widest = panel(itemsize)
+    width = min(widest, _padded(f.columns, lanes(itemsize)))
+    piece = _even(f.depth, _PIECE_BYTES // itemsize, 1)
+    rows = _even(f.rows, _TILE_ROWS, 1)
+    columns = f.columns if f.columns <= width else _even(f.columns, _TILE_COLUMNS * 4 // itemsize, width)
+
+    def cells() -> int:
+        return matrices * -(-f.rows // rows) * -(-f.columns // columns)
+
+    while cells() < _ENOUGH_CELLS and columns >= 2 * width:
+        columns = _padded(columns // 2, width)
+    while cells() < _ENOUGH_CELLS and rows >= 48:
+        rows = _padded(rows // 2, 12)
+    parts = max(1, min(_ENOUGH_CELLS // cells(), f.depth // _PART_TERMS))
+    part_terms = _padded(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
+    parts = -(-f.depth // part_terms)
+    shared = -(-f.rows // rows) > 1
+    if not f.transpose_b and (f.rows <= _IN_PLACE_ROWS or f.columns == width):
+        form = 0
+    else:
+        form = 1 if shared else 2
+    row_a, step_a, _, _ = f.strides
+    panels = -(-columns // width)
+    far = (row_a if step_a == 1 else step_a) * itemsize % 2048 == 0
+    copies = panels > 1 and (far or (step_a != 1 and panels > 4))
+    return _Blocking(rows, columns, parts, part_terms, piece, form, copies, width)
 
 
-def _tile(f: Factors, matrices: int, by_dots: bool) -> tuple[int, int]:
-    """Rows and columns of a tile: large enough to use what is in the cache, small enough for all threads."""
-    parts = -(-f.columns // _WIDTH)
-    tile_columns = 64 if by_dots else _padded(-(-f.columns // parts), 16)
-    tile_rows = 64
-
-    def tiles() -> int:
-        return matrices * -(-f.rows // tile_rows) * -(-f.columns // tile_columns)
-
-    while tiles() < _ENOUGH_CELLS and tile_rows > 16:
-        tile_rows //= 2
-        if by_dots:
-            tile_columns //= 2
-    return tile_rows, tile_columns
+def _tiles(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Operand | None, relu: bool) -> None:
+    matrices = math.prod(stack)
+    cut = blocking(f, matrices)
+    b, size_b, itemsize = f.b, f.depth * f.columns, f.b.dtype.itemsize
+    _, _, step_b, column_b = f.strides
+    if cut.form == 1:
+        stack_b, panels = math.prod(f.stack_b), -(-f.columns // cut.panel)
+        size_b = panels * f.depth * cut.panel
+        b = lowering.scratch((stack_b, size_b), y.dtype)
+        sizes = [f.depth, f.columns, step_b, column_b, f.depth * f.columns, cut.panel]
+        cells = stack_b * panels * -(-f.depth // 256)
+        lowering.launch(_PACK, y.dtype, [b, f.b, *sizes], cells=cells, work=0.05 * itemsize * f.b.size)
+    target = y if cut.parts == 1 else lowering.scratch((matrices, cut.parts, f.rows, f.columns), y.dtype)
+    tables = _stack_tables(lowering, f, stack, size_b)
+    packed = cut.panel * cut.piece if cut.form == 2 else 0
+    own = cut.tile_rows * (cut.piece + 16) if cut.copies else 0
+    scratch, stride = lowering.worker_scratch(packed + own, y.dtype)
+    whole = cut.parts == 1
+    arguments: list[Argument | Operand] = [target, f.a, b, bias if whole else None, int(relu and whole)]
+    arguments += [f.rows, f.columns, f.depth, *f.strides, *tables, cut.tile_rows, cut.tile_columns]
+    arguments += [cut.parts, cut.part_terms, cut.piece, cut.form, int(cut.copies), cut.panel]
+    arguments += [scratch, stride, packed, _BLOCK.address(y.dtype.name)]
+    cells = matrices * cut.parts * -(-f.rows // cut.tile_rows) * -(-f.columns // cut.tile_columns)
+    lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_seconds(f, matrices))
+    if not whole:
+        arguments = [y, target, bias, int(relu), f.rows * f.columns, f.columns, cut.parts, y.size]
+        lowering.launch(_SUM_PARTS, y.dtype, arguments, cells=-(-y.size // 1024), work=0.1 * target.size)

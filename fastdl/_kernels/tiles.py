@@ -1,0 +1,211 @@
+"""Matrix products y = s(a b + bias) of any size: packing, blocking for the caches, and sums of long columns in parts.
+
+Letters: M rows and N columns of y, K the length of the sums; a panel is as many columns of b as the micro-kernel's
+widest block, a tile the part of y that one cell computes.
+
+How memory is used (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; Van Zee and van de
+Geijn, "BLIS", 2015): the sums go piece by piece, so long that a panel of a piece fits the first cache, beside the few
+rows of a that are multiplied with it; the rows of a of a tile fit the second cache, and all panels see them there. A
+panel is packed so that its terms lie behind each other: without that, rows of b a power of two apart would evict each
+other, and each would be on a page of its own. A transposed b is transposed on the way, a square of registers at a time.
+Rows of a are read in place unless that has these same flaws.
+"""
+
+from .block import address, call, integer, integers, number, offset, pointer, shift, stack, stack_integers
+from .compiler import inline
+from .vectors import first, fma, load, put_first, spread, store, total, transpose, width
+
+
+@inline
+def _transpose_block(target, stride_target, source, stride_source, rows, columns):  # type: ignore[no-untyped-def]
+    """target[j, i] = source[i, j]: squares of registers, and one by one what is left at the ends."""
+    lanes = width(source)
+    whole_rows, whole_columns = rows // lanes * lanes, columns // lanes * lanes
+    for square in range(rows // lanes):
+        i = square * lanes
+        for c in range(columns // lanes):
+            j = c * lanes
+            p, q = shift(target, j * stride_target + i), shift(source, i * stride_source + j)
+            transpose(p, stride_target, q, stride_source)
+    for i in range(whole_rows):
+        for j in range(whole_columns, columns):
+            target[j * stride_target + i] = source[i * stride_source + j]
+    for i in range(whole_rows, rows):
+        for j in range(columns):
+            target[j * stride_target + i] = source[i * stride_source + j]
+
+
+@inline
+def _copy_row(target, source, count):  # type: ignore[no-untyped-def]
+    lanes = width(source)
+    whole = count // lanes
+    for c in range(whole):
+        store(shift(target, c * lanes), load(shift(source, c * lanes)))
+    if count % lanes:
+        put_first(shift(target, whole * lanes), first(shift(source, whole * lanes), count % lanes), count % lanes)
+
+
+@inline
+def _pack_panel(panel, panel_width, b, step_b, column_b, terms, columns):  # type: ignore[no-untyped-def]
+    """Terms of ``columns`` columns of b to panel[term, column]; lanes beyond them are never used."""
+    if column_b == 1:
+        for k in range(terms):
+            _copy_row(shift(panel, k * panel_width), shift(b, k * step_b), columns)
+    else:
+        _transpose_block(panel, panel_width, b, column_b, columns, terms)
+
+
+def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """All of b in panels, for tiles that share them. A cell is a panel's piece of 256 terms.
+
+    Slots: packed, b, K, N, strides of b (term, column) and from matrix to matrix, columns of a panel.
+    """
+    packed, b = pointer(args, 0), pointer(args, 1)
+    depth, columns, step_b, column_b = integer(args, 2), integer(args, 3), integer(args, 4), integer(args, 5)
+    matrix_b, panel_width = integer(args, 6), integer(args, 7)
+    panels, pieces = -(-columns // panel_width), -(-depth // 256)
+    for cell in range(lo, hi):
+        k, j = cell % pieces * 256, cell // pieces % panels * panel_width
+        matrix = cell // (pieces * panels)
+        target = shift(packed, (matrix * panels * panel_width + j) * depth + k * panel_width)
+        source = shift(b, matrix * matrix_b + k * step_b + j * column_b)
+        _pack_panel(target, panel_width, source, step_b, column_b, min(256, depth - k), min(panel_width, columns - j))
+
+
+def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """A stack of products. A cell is a tile of y of one matrix, and one of the parts of its sums.
+
+    Slots: 0 y, a, b, 3 bias or null, 4 relu, 5 M, N, K, 8 strides of a (row, term) and of b (term, column), 12 outer
+    axes, their shape, strides of a and b along them, 16 rows and columns of a tile, 18 parts of the sums and the terms
+    of a part, 20 terms of a piece, 21 what is done with b (0 read in place, 1 packed by ``pack``, 2 packed here), 22
+    whether rows of a are packed here, 23 columns of a panel, 24 worker scratch and its stride, 26 of which the panel
+    takes, 27 the kernel ``product.block``. With several parts y is a stack of partial sums, without bias.
+    """
+    rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
+    row_a, step_a, step_b, column_b = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
+    axes, shape, strides_a, strides_b = integer(args, 12), integers(args, 13), integers(args, 14), integers(args, 15)
+    tile_rows, tile_columns = integer(args, 16), integer(args, 17)
+    parts, part_terms, piece = integer(args, 18), integer(args, 19), integer(args, 20)
+    form, copies, panel_width = integer(args, 21), integer(args, 22), integer(args, 23)
+    panel = shift(pointer(args, 24), worker * integer(args, 25))
+    own_rows = shift(panel, integer(args, 26))
+    down, across = -(-rows // tile_rows), -(-columns // tile_columns)
+    block = stack_integers(args, 19)
+    block[6], block[10], block[11], block[18] = 0, 1, 0, 0
+    block[5], block[16] = 0, 0
+    for cell in range(lo, hi):
+        j, i = cell % across * tile_columns, cell // across % down * tile_rows
+        part, matrix = cell // (across * down) % parts, cell // (across * down * parts)
+        m, n = min(tile_rows, rows - i), min(tile_columns, columns - j)
+        y = shift(pointer(args, 0), ((matrix * parts + part) * rows + i) * columns + j)
+        a = shift(pointer(args, 1), offset(matrix, axes, shape, strides_a) + i * row_a)
+        b = pointer(args, 2)
+        if form == 1:
+            b = shift(b, offset(matrix, axes, shape, strides_b) + j * depth)
+        else:
+            b = shift(b, offset(matrix, axes, shape, strides_b) + j * column_b)
+        begin, end = part * part_terms, min(depth, (part + 1) * part_terms)
+        for number_of_piece in range(-((begin - end) // piece)):
+            k = begin + number_of_piece * piece
+            terms = min(piece, end - k)
+            source = shift(a, k * step_a)
+            block[2], block[3], block[4] = address(source), row_a, step_a
+            if copies:
+                if step_a == 1:
+                    for r in range(m):
+                        _copy_row(shift(own_rows, r * (piece + 16)), shift(source, r * row_a), terms)
+                else:
+                    _transpose_block(own_rows, piece + 16, source, step_a, terms, m)
+                block[2], block[3], block[4] = address(own_rows), piece + 16, 1
+            block[1], block[8], block[12], block[14] = columns, panel_width, m, terms
+            block[15] = 1 if number_of_piece > 0 else (2 if address(pointer(args, 3)) != 0 else 0)
+            block[17] = integer(args, 4) if k + terms == depth else 0
+            if form == 2:
+                for column in range(-(-n // panel_width)):
+                    q = column * panel_width
+                    count = min(panel_width, n - q)
+                    _pack_panel(panel, panel_width, shift(b, k * step_b + q * column_b), step_b, column_b, terms, count)
+                    block[0], block[7], block[9], block[13] = address(shift(y, q)), address(panel), 0, count
+                    block[16] = address(shift(pointer(args, 3), j + q))
+                    call(integer(args, 27), address(block), 0, 1, worker)
+            else:
+                block[0], block[13] = address(y), n
+                block[16] = address(shift(pointer(args, 3), j))
+                if form == 1:
+                    block[7], block[9] = address(shift(b, k * panel_width)), depth * panel_width
+                else:
+                    block[7], block[8], block[9] = address(shift(b, k * step_b)), step_b, panel_width
+                call(integer(args, 27), address(block), 0, 1, worker)
+
+
+def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y for a few rows of a and columns of b that are contiguous along the sums, at the speed of reading b once.
+
+    Eight columns at a time: as many streams as the memory system follows, and sums that do not wait for each other. A
+    cell is eight columns. Slots: y, a, b, bias or null, relu, M, N, K, strides of a's rows and of b's columns.
+    """
+    y, a, b, bias = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
+    rows, columns, depth, row_a, column_b = (
+        integer(args, 5),
+        integer(args, 6),
+        integer(args, 7),
+        integer(args, 8),
+        integer(args, 9),
+    )
+    lanes, zero, sums = width(a), number(args, 0), stack(args, 8)
+    whole, rest = depth // lanes, depth % lanes
+    for cell in range(lo, hi):
+        j = cell * 8
+        # Behind the last column stands the last one again: computed, for nobody.
+        last, b0 = columns - 1 - j, shift(b, j * column_b)
+        b1, b2 = shift(b0, min(1, last) * column_b), shift(b0, min(2, last) * column_b)
+        b3, b4 = shift(b0, min(3, last) * column_b), shift(b0, min(4, last) * column_b)
+        b5, b6, b7 = (
+            shift(b0, min(5, last) * column_b),
+            shift(b0, min(6, last) * column_b),
+            shift(b0, min(7, last) * column_b),
+        )
+        for i in range(rows):
+            p = shift(a, i * row_a)
+            s0 = spread(zero)
+            s1, s2, s3, s4, s5, s6, s7 = s0, s0, s0, s0, s0, s0, s0
+            for c in range(whole):
+                k = c * lanes
+                u = load(shift(p, k))
+                s0, s1 = fma(u, load(shift(b0, k)), s0), fma(u, load(shift(b1, k)), s1)
+                s2, s3 = fma(u, load(shift(b2, k)), s2), fma(u, load(shift(b3, k)), s3)
+                s4, s5 = fma(u, load(shift(b4, k)), s4), fma(u, load(shift(b5, k)), s5)
+                s6, s7 = fma(u, load(shift(b6, k)), s6), fma(u, load(shift(b7, k)), s7)
+            if rest:
+                k = whole * lanes
+                u = first(shift(p, k), rest)
+                s0, s1 = fma(u, first(shift(b0, k), rest), s0), fma(u, first(shift(b1, k), rest), s1)
+                s2, s3 = fma(u, first(shift(b2, k), rest), s2), fma(u, first(shift(b3, k), rest), s3)
+                s4, s5 = fma(u, first(shift(b4, k), rest), s4), fma(u, first(shift(b5, k), rest), s5)
+                s6, s7 = fma(u, first(shift(b6, k), rest), s6), fma(u, first(shift(b7, k), rest), s7)
+            sums[0], sums[1], sums[2], sums[3] = total(s0), total(s1), total(s2), total(s3)
+            sums[4], sums[5], sums[6], sums[7] = total(s4), total(s5), total(s6), total(s7)
+            target = shift(y, i * columns + j)
+            for q in range(min(8, last + 1)):
+                v = sums[q]
+                if address(bias) != 0:
+                    v += bias[j + q]
+                target[q] = zero if integer(args, 4) and v < zero else v
+
+
+def sum_parts(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y = s(bias + sum over the parts of x), in order. x is (matrices, parts, M N); a cell is 1024 elements of y.
+
+    Slots: y, x, bias or null, relu, elements of a matrix, columns, parts, elements of y.
+    """
+    y, x, bias, relu = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
+    size, columns, parts, n = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
+    zero = number(args, 0)
+    for i in range(lo * 1024, min(n, hi * 1024)):
+        place = i // size * parts * size + i % size
+        v = x[place]
+        for part in range(1, parts):
+            v += x[place + part * size]
+        if address(bias) != 0:
+            v += bias[i % columns]
+        y[i] = zero if relu and v < zero else v
