@@ -11,8 +11,9 @@ import pytest
 HERE = Path(__file__).parent
 
 
-def _load_launch():
-    spec = importlib.util.spec_from_file_location("launch", HERE / "launch.py")
+def _load(name):
+    """A module beside this file, which is no package; processes that tests start import it by its name."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -21,7 +22,13 @@ def _load_launch():
 @pytest.fixture(scope="session")
 def launch():
     """The module ``launch``: programs made of the tests' own kernels."""
-    return _load_launch()
+    return _load("launch")
+
+
+@pytest.fixture(scope="session")
+def products():
+    """The module ``products``: blocks of products against NumPy."""
+    return _load("products")
 
 
 @pytest.fixture(scope="session")

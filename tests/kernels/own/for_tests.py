@@ -5,7 +5,8 @@ Each adds something that can be counted afterwards: which cell was run, in which
 
 import numpy as np
 
-from fastdl._kernels.block import integer, integers, pointer, real
+from fastdl._kernels import vectors as v
+from fastdl._kernels.block import integer, integers, number, pointer, real, shift
 from fastdl._kernels.compiler import inline
 
 
@@ -131,3 +132,36 @@ def divides(args, lo, hi, worker):
     y, a, b = pointer(args, 0), pointer(args, 1), pointer(args, 2)
     for i in range(lo, hi):
         y[i] = a[i] / b[i]
+
+
+def words(args, lo, hi, worker):
+    """y = max(x a + 2, x - a) / min(a + 10, 11); sum of x, largest of x and 0, lanes. Slots: y, x, a, results, n."""
+    y, x, a, results, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3), integer(args, 4)
+    lanes = v.width(x)
+    two, ten, eleven = v.spread(number(args, 2)), v.spread(number(args, 10)), v.spread(number(args, 11))
+    sums = v.spread(number(args, 0))
+    most = sums
+    for i in range(0, n, lanes):
+        count = min(lanes, n - i)
+        if count == lanes:
+            p, q = v.load(shift(x, i)), v.load(shift(a, i))
+        else:
+            p, q = v.first(shift(x, i), count), v.first(shift(a, i), count)
+        value = v.larger(v.fma(p, q, two), p - q) / v.smaller(q + ten, eleven)
+        sums, most = sums + p, v.larger(p, most)
+        if count == lanes:
+            v.store(shift(y, i), value)
+        else:
+            v.put_first(shift(y, i), value, count)
+    results[0], results[1], results[2] = v.total(sums), v.largest(most), lanes
+
+
+def square(args, lo, hi, worker):
+    """y = 2 times the transposed square x, past the cache. Slots: y, aligned; x, its stride."""
+    y, x = pointer(args, 0), pointer(args, 1)
+    lanes = v.width(x)
+    v.transpose(y, lanes, x, integer(args, 2))
+    for i in range(lanes):
+        row = v.load(shift(y, i * lanes))
+        v.stream(shift(y, i * lanes), row + row)
+    v.fence()
