@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import elementwise, reductions, shape
 from ._activations import NAMED, TABLE, gradient
@@ -100,6 +102,12 @@ def _matmul_shape(a: Any, b: Any) -> Shape:
     return (*stack, *a.shape[-2:-1], *(b.shape[-1:] if len(b.shape) > 1 else ()))
 
 
+def _as_stored(x: Any) -> tuple[Any, bool]:
+    """A matrix as it lies in memory, and whether that is transposed: a view ``x.T`` needs no copy."""
+    turned = isinstance(x, np.ndarray) and x.ndim == 2 and x.flags.f_contiguous and not x.flags.c_contiguous
+    return (x.T, True) if turned else (x, False)
+
+
 @op(draw=draw.matmul)
 def matmul(a: Any, b: Any) -> Any:
     """Matrix product, with NumPy's rules for vectors and for stacks of matrices.
@@ -107,7 +115,7 @@ def matmul(a: Any, b: Any) -> Any:
     y[..., i, j] = sum_k a[..., i, k] b[..., k, j]. Equivalent to ``np.matmul(a, b)``.
 
     a (..., M, K) or (K,), b (..., K, N) or (K,): both float32 or both float64; the leading axes broadcast. The result
-    is (..., M, N); the axis M or N is absent if a or b is a vector.
+    is (..., M, N); the axis M or N is absent if a or b is a vector. A transposed view (``b.T``) is read in place.
 
     Raises ValueError if the inner sizes differ or the leading axes do not broadcast.
 
@@ -119,7 +127,8 @@ def matmul(a: Any, b: Any) -> Any:
     """
     a, b = floats("matmul", a=a, b=b)
     left, right = _at_least_matrices("matmul", a, b)
-    (y,) = _matmul(left, right, transpose_a=False, transpose_b=False)
+    (left, transpose_a), (right, transpose_b) = _as_stored(left), _as_stored(right)
+    (y,) = _matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b)
     result = _matmul_shape(a, b)
     return y if tuple(y.shape) == result else shape.reshape(y, result)
 

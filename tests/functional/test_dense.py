@@ -21,6 +21,12 @@ SIZES = [
     (70, 130, 1100),
     (9, 513, 300),
     (1000, 6, 3),
+    (8, 100, 2050),  # few rows
+    (3, 700, 130),
+    (24, 200, 64),  # b in place
+    (200, 600, 512),  # b packed for several tiles, rows of a copied
+    (10, 64, 4100),  # parts of sums
+    (130, 17, 5000),
 ]
 
 
@@ -44,7 +50,16 @@ def test_every_kernel_with_either_factor_transposed_for_any_number_of_threads(si
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [(10, 4, 2), (33, 65, 19), (70, 130, 300)])
+def test_a_transposed_view_is_read_as_it_lies(dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-1, 1, (40, 70)).astype(dtype), rng.uniform(-1, 1, (90, 40)).astype(dtype)
+    (expected,) = PRIMITIVES["matmul"](a, b, transpose_a=True, transpose_b=True)
+    np.testing.assert_array_equal(F.matmul(a.T, b.T), expected)
+    np.testing.assert_allclose(F.matmul(a.T, b.T), a.T.astype(np.float64) @ b.T, rtol=0, atol=tolerance(dtype, 40))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [(10, 4, 2), (33, 65, 19), (70, 130, 300), (5, 20, 3000), (10, 64, 4100)])
 @pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid"])
 def test_dense_in_every_kernel(size, activation, dtype):
     m, n, k = size
