@@ -1,8 +1,8 @@
 """Everything compiled. With ``numba_extension`` the only code of the house that imports numba.
 
-``block`` the words kernels are written with; ``compiler``, ``cache``, ``loader`` from source to address; ``walk`` the
-driver; ``threads`` who runs the cells; ``program`` a list of launches made ready to run. The other files are kernels,
-one family each. Importing this package imports no numba.
+``block`` the words kernels are written with; ``compiler``, ``sources``, ``cache``, ``loader`` from source to address;
+``walk`` the driver; ``threads`` who runs the cells; ``program`` a list of launches made ready to run. The other files
+are kernels, one family each. Importing this package imports no numba.
 """
 
 from .loader import Kernel

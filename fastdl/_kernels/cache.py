@@ -1,11 +1,11 @@
 """The kernel cache: one file of machine code per kernel and element types, named by what it was made from.
 
-There is no index: the name of a file is a hash of every kernel source, of the versions of numba, llvmlite and
-Python, and of the CPU with its features, so a file is either right or not found. Files are written to a temporary
-name and moved into place, so any number of processes may start on an empty cache at once. The first bytes are a
-checksum: a file that was cut short, or given another's name, counts as not found. ``FASTDL_CACHE_DIR`` moves the folder
-(the superuser may fill it for all); if it cannot be written, kernels are compiled anew in each process and one warning
-says so.
+There is no index: the name of a file is a hash of the sources that the kernel is made from, of the versions of numba,
+llvmlite and Python, and of the CPU with its features. So a file is either right or not found, and a change of one
+kernel leaves the files of the others in use. Files are written to a temporary name and moved into place, so any number
+of processes may start on an empty cache at once. The first bytes are a checksum: a file that was cut short, or given
+another's name, counts as not found. ``FASTDL_CACHE_DIR`` moves the folder (the superuser may fill it for all); if it
+cannot be written, kernels are compiled anew in each process and one warning says so.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ import tempfile
 import warnings
 from importlib import metadata
 from pathlib import Path
+
+from . import sources
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _warned = False
@@ -54,20 +56,17 @@ def host_cpu() -> tuple[str, str]:
 
 @functools.cache
 def fingerprint() -> str:
-    """Hash of all that machine code depends on apart from the kernel's own name and types."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    """Hash of all that machine code depends on apart from the kernel's sources, name and types."""
     # Settings of Numba (NUMBA_CPU_NAME, optimisation level) change the code, too.
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_") and "THREAD" not in k)
     parts = [metadata.version("numba"), metadata.version("llvmlite"), platform.python_version(), *host_cpu()]
-    digest.update("\0".join([*parts, *settings, platform.machine(), sys.platform]).encode())
-    return digest.hexdigest()
+    return hashlib.sha256("\0".join([*parts, *settings, platform.machine(), sys.platform]).encode()).hexdigest()
 
 
 def path(name: str) -> Path:
     """Where the machine code of the kernel ``name`` (types included) is kept."""
-    key = hashlib.sha256(f"{fingerprint()}\0{name}".encode()).hexdigest()[:24]
+    made_from = sources.digest(name.partition(".")[0]).hex()
+    key = hashlib.sha256(f"{fingerprint()}\0{made_from}\0{name}".encode()).hexdigest()[:24]
     readable = "".join(c if c.isalnum() else "-" for c in name)
     return folder() / f"{readable}-{key}.bin"
 

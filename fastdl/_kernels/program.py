@@ -9,6 +9,7 @@ several Python threads at once.
 import ctypes
 import operator
 import struct
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -69,6 +70,7 @@ class ProgramBuilder:
         self._planned = arena.align(planned_bytes)
         self._scratch = 0
         self._most_scratch = 0
+        self._work = 0.0
         self._constants: list[int] = []
 
     def launch(
@@ -77,6 +79,7 @@ class ProgramBuilder:
         """Append a launch of ``kernel`` over ``cells`` cells; ``work`` is its cost in about nanoseconds of one core."""
         if cells <= 0:
             return
+        self._work += work
         parts = int(min(cells, work // WORK_PER_PART, threads.most()))
         self.launches.append(_Launch(kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts)))
 
@@ -104,7 +107,7 @@ class ProgramBuilder:
 
     def build(self, bases: int, failures: Sequence[Exception] = ()) -> "Program":
         """The program; ``bases`` is the number of external bases, ``failures[k - 1]`` what status ``k`` means."""
-        return Program(self.launches, bases, self._planned + self._most_scratch, self._constants, failures)
+        return Program(self.launches, bases, self._planned + self._most_scratch, self._constants, failures, self._work)
 
 
 def _slot(argument: Argument) -> tuple[int, int]:
@@ -127,6 +130,7 @@ class Program:
         arena_bytes: int,
         constants: Sequence[int],
         failures: Sequence[Exception],
+        work: float,
     ) -> None:
         slots = [_slot(a) for launch in launches for a in launch.arguments]
         sizes = [len(launch.arguments) for launch in launches]
@@ -150,6 +154,8 @@ class Program:
         self._bases = FIRST_FREE_BASE + bases
         self._most_parts = max(parts, default=1)
         self._failures = tuple(failures)
+        self._seconds = 3e-9 * work  # of a step: the estimate, generously, until one was timed; then the least
+        self._timed = False
         self._idle: list[_Block] = []  # of finished runs: as many as there were runs at once
         self.arena_bytes = arena_bytes
 
@@ -162,7 +168,10 @@ class Program:
             block = self._new_block()
         try:
             self._set_bases(block, memory, bases)
-            self._drive(block, steps)
+            if block.slots[_THREADS] == 1:
+                self._drive(block, steps)
+            else:
+                self._drive_in_time(block, steps)
         finally:
             self._idle.append(block)
             if memory is not None:
@@ -199,6 +208,19 @@ class Program:
         slots[_THREADS] = run_threads if parallel_for else 1
         if parallel_for:
             slots[_THREADS + 1], slots[_THREADS + 2] = _TASK.address("int64"), parallel_for
+
+    def _drive_in_time(self, block: "_Block", steps: int) -> None:
+        """On several threads, or on one while these would hold each other up; see ``threads.ran``."""
+        together = not threads.crowded()
+        if not together:
+            block.slots[_THREADS] = 1
+        start = time.perf_counter()
+        self._drive(block, steps)
+        seconds = (time.perf_counter() - start) / steps
+        if together:
+            threads.ran(seconds, self._seconds)
+        self._seconds = min(self._seconds, seconds) if self._timed else seconds
+        self._timed = True
 
     def _drive(self, block: "_Block", steps: int) -> None:
         slots, place = block

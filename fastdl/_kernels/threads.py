@@ -2,7 +2,7 @@
 
 The pool is used serially (one thread, in the caller) in a forked child, because a child of a process that used GNU
 OpenMP is killed at its first parallel region, and under the layer ``workqueue``, which aborts the process when two
-threads are in it.
+threads are in it. It is left alone for a while after a run that it held up, because others want the cores (``ran``).
 """
 
 import contextlib
@@ -11,11 +11,18 @@ import functools
 import importlib
 import numbers
 import os
+import time
 from collections.abc import Iterator
 
 _override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_threads", default=None)
 _default: int | None = None
 _forked = False
+
+# A run that took _SLOW times as long as the same run once did, and _STALL seconds more, was held up.
+_SLOW, _STALL = 4, 1e-3
+_PAUSE, _LONGEST_PAUSE = 8, 0.5  # how long the pool is left alone: so many times the stall, so many seconds at most
+_pause = 0.0
+_alone_until = 0.0
 
 
 def _available() -> int:
@@ -50,6 +57,9 @@ def set_num_threads(n: int) -> None:
 
     More than there are cores (or than ``NUMBA_NUM_THREADS``) counts as that many. Results do not depend on it: they
     have the same bits for any number of threads.
+
+    While other processes keep the cores busy, threads hold each other up; then one computes, whatever was set. It is
+    noticed by a call that takes much longer than it did before, and tried again after a while.
 
     >>> import fastdl as fd
     >>> fd.set_num_threads(1)
@@ -102,6 +112,27 @@ def _parallel_for() -> int:
     pool = importlib.import_module(f"numba.np.ufunc.{name}pool")
     address: int = pool.parallel_for
     return address
+
+
+def ran(seconds: float, least: float) -> None:
+    """Told how long a run on several threads took, and how long the same one takes when nothing holds it up.
+
+    The threads wait for each other at the end of every region. Where another process has the core of one of them, the
+    others wait for that process's time slice to end: milliseconds, for a region of ten microseconds. Then cells run in
+    the caller for some time, longer if that was too short before. The bits are the same, so the clock may choose.
+    """
+    global _pause, _alone_until
+    if seconds <= _SLOW * least + _STALL:
+        return
+    now = time.perf_counter()
+    again = 2 * _pause if now < _alone_until + _pause else 0.0
+    _pause = min(_LONGEST_PAUSE, max(_PAUSE * (seconds - least), again))
+    _alone_until = now + _pause
+
+
+def crowded() -> bool:
+    """Whether a run was held up not long ago, so that the next ones are better off on one thread."""
+    return _alone_until > 0.0 and time.perf_counter() < _alone_until
 
 
 def forked() -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fastdl._kernels import threads
+
 HERE = Path(__file__).parent
 
 
@@ -40,6 +42,12 @@ def warm_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_cache(warm_cache, monkeypatch):
     monkeypatch.setenv("FASTDL_CACHE_DIR", str(warm_cache))
+
+
+@pytest.fixture(autouse=True)
+def _whole_machine(monkeypatch):
+    """Beside other work one thread would compute; tests ask who does."""
+    monkeypatch.setattr(threads, "crowded", lambda: False)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import errno
 import os
-import shutil
 import threading
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -201,15 +199,6 @@ class TestNames:
         monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
         monkeypatch.setenv("NUMBA_THREADING_LAYER", "workqueue")
         assert fingerprint() == before
-
-    def test_kernel_sources(self, fingerprint, monkeypatch, tmp_path):
-        before = fingerprint()
-        shutil.copytree(Path(cache.__file__).parent, tmp_path / "_kernels")
-        monkeypatch.setattr(cache, "__file__", str(tmp_path / "_kernels" / "cache.py"))
-        assert fingerprint() == before
-        with open(tmp_path / "_kernels" / "elementwise.py", "a") as file:
-            file.write("# changed\n")
-        assert fingerprint() != before
 
     def test_the_cpu(self, fingerprint, monkeypatch):
         """A home folder may be shared by machines of several kinds."""
