@@ -2,68 +2,104 @@
 
 Letters: C channels and H x W pixels of an image, U x V taps of a kernel, P x Q pixels of a result. Images are first
 copied into *planes*: padded with zeros, and with a stride taken apart into its phases (every s-th row and column). Then
-the pixels below one tap of the kernel, for all pixels of the result, lie behind each other in memory: tap (c, u, v) of
-the flattened planes starts at an offset that a table holds. So a convolution is a matrix product whose second factor is
-read in place, at the price of the few columns between the end of one row and the start of the next, which are computed
-and not stored. The gradient with respect to the images is the same correlation, of the gradient with the transposed
-kernels, once for each phase of the stride.
+the pixels below one tap of the kernel, for all pixels of the result, lie behind each other in memory: tap (u, v) starts
+at an offset that a table holds. So a convolution is the sum over its taps of matrix products over the channels, weights
+times pixels, both read in place, and that is what the kernel ``product.block`` computes. The price is the few columns
+between the end of one row and the start of the next, which are computed and not stored. An image without padding and
+stride is its own planes. The gradient with respect to the images is the same correlation, of the gradient with the
+transposed kernels, once for each phase of the stride.
 """
 
-from .block import integer, integers, number, pointer, shift, stack
+from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
-from .matmul import dots_block, outer_rows
+from .micro import vectors_of_tile
+from .strided import every_second, put_every_second
+from .vectors import first, load, put_first, spread, store, width
 
 
 @merge
-def _planes(args, planes, x, shape, channels, first, rows):  # type: ignore[no-untyped-def]
-    """Fill the planes of ``channels`` channels from those at x: ``rows`` rows of each, from its row ``first`` on.
+def copy_row(target, source, n):  # type: ignore[no-untyped-def]
+    """n numbers; the last vector overlaps the one before."""
+    lanes = width(source)
+    if n < lanes:
+        put_first(target, first(source, n), n)
+        return
+    for j in range(0, n - lanes, lanes):
+        store(shift(target, j), load(shift(source, j)))
+    store(shift(target, n - lanes), load(shift(source, n - lanes)))
 
-    shape: H, W, rows and columns of a plane, stride (2), padding above and left, numbers of phases (2), then the phases
-    of the rows and those of the columns that the kernel uses.
+
+@merge
+def _zeros(target, zero, n):  # type: ignore[no-untyped-def]
+    """n zeros, mostly one or two."""
+    lanes, zeros = width(target), spread(zero)
+    while n >= lanes:
+        store(target, zeros)
+        target, n = shift(target, lanes), n - lanes
+    if n > 0:
+        put_first(target, zeros, n)
+
+
+@merge
+def take_row(target, source, step, n):  # type: ignore[no-untyped-def]
+    """n numbers, ``step`` apart in the source."""
+    lanes = width(source)
+    if step == 1:
+        if n > 0:
+            copy_row(target, source, n)
+    elif step == 2 and n >= lanes:
+        for j in range(0, n - lanes, lanes):
+            store(shift(target, j), every_second(shift(source, 2 * j)))
+        store(shift(target, n - lanes), every_second(shift(source, 2 * (n - lanes))))
+    else:
+        for j in range(n):
+            target[j] = source[j * step]
+
+
+@merge
+def _put_row(target, step, source, n):  # type: ignore[no-untyped-def]
+    """n numbers, ``step`` apart in the target."""
+    lanes = width(source)
+    if step == 1:
+        copy_row(target, source, n)
+    elif step == 2 and n >= lanes:
+        for j in range(0, n - lanes, lanes):
+            put_every_second(shift(target, 2 * j), load(shift(source, j)))
+        put_every_second(shift(target, 2 * (n - lanes)), load(shift(source, n - lanes)))
+    else:
+        for j in range(n):
+            target[j * step] = source[j]
+
+
+@merge
+def fill_planes(args, planes, x, shape, channels, first_row, rows, first_column):  # type: ignore[no-untyped-def]
+    """Fill the planes of ``channels`` channels from those at x: ``rows`` rows of each, from a row and column on.
+
+    shape: H, W, elements of a plane, its columns, stride (2), padding above and left, numbers of phases (2), from
+    channel to channel, then the phases of the rows and those of the columns that the kernel uses.
     """
-    height, width, plane_rows, columns = shape[0], shape[1], shape[2], shape[3]
+    height, across, plane, columns = shape[0], shape[1], shape[2], shape[3]
     stride_h, stride_w, top, left, phases_h, phases_w = shape[4], shape[5], shape[6], shape[7], shape[8], shape[9]
-    zero = number(args, 0)
+    channel, zero = shape[10], number(args, 0)
     for c in range(channels):
         for a in range(phases_h):
             for b in range(phases_w):
-                plane = shift(planes, ((c * phases_h + a) * phases_w + b) * plane_rows * columns)
-                above, before = shape[10 + a] - top, shape[10 + phases_h + b] - left
-                # Columns of the plane that lie in the image: 0 <= w * stride_w + before < width.
+                place = shift(planes, c * channel + (a * phases_w + b) * plane)
+                above, before = shape[11 + a] - top, shape[11 + phases_h + b] - left + first_column * stride_w
+                # Columns of the plane that lie in the image: 0 <= w * stride_w + before < across.
                 start = min(columns, max(0, -(before // stride_w)))
-                stop = max(start, min(columns, (width - 1 - before) // stride_w + 1))
+                stop = max(start, min(columns, (across - 1 - before) // stride_w + 1))
                 for t in range(rows):
-                    i = (first + t) * stride_h + above
-                    target = shift(plane, t * columns)
+                    i = (first_row + t) * stride_h + above
+                    target = shift(place, t * columns)
                     if i < 0 or i >= height:
-                        for w in range(columns):
-                            target[w] = zero
+                        _zeros(target, zero, columns)
                         continue
-                    source = shift(x, (c * height + i) * width + before)
-                    for w in range(start):
-                        target[w] = zero
-                    if stride_w == 1:
-                        for w in range(start, stop):
-                            target[w] = source[w]
-                    else:
-                        for w in range(start, stop):
-                            target[w] = source[w * stride_w]
-                    for w in range(stop, columns):
-                        target[w] = zero
-
-
-@merge
-def _start(args, y0, y1, y2, y3, bias, has_bias, count, n):  # type: ignore[no-untyped-def]
-    """The biases of up to four channels, or zeros; behind the last channel stands the last one again."""
-    zero = number(args, 0)
-    start0, start1 = (bias[0], bias[min(1, count - 1)]) if has_bias else (zero, zero)
-    start2, start3 = (bias[min(2, count - 1)], bias[count - 1]) if has_bias else (zero, zero)
-    if count == 1:
-        for j in range(n):
-            y0[j] = start0
-        return
-    for j in range(n):
-        y0[j], y1[j], y2[j], y3[j] = start0, start1, start2, start3
+                    source = shift(x, (c * height + i) * across + before)
+                    _zeros(target, zero, start)
+                    take_row(shift(target, start), shift(source, start * stride_w), stride_w, stop - start)
+                    _zeros(shift(target, stop), zero, columns - stop)
+                _zeros(shift(place, rows * columns), zero, plane - rows * columns)
 
 
 @merge
@@ -81,162 +117,117 @@ def nine_taps(total, kernel, x, offsets, columns):  # type: ignore[no-untyped-de
 
 
 @merge
-def _put(target, stride, step, source, columns, m, n):  # type: ignore[no-untyped-def]
-    """m rows of n pixels from a row of a tile to the result."""
-    for r in range(m):
-        p, q = shift(target, r * stride), shift(source, r * columns)
-        if step == 1:
-            for j in range(n):
-                p[j] = q[j]
-        else:
-            for j in range(n):
-                p[j * step] = q[j]
+def _put(y, plane, stride, step, tile, across, rows, columns, n, first_column, last_column):  # type: ignore[no-untyped-def]
+    """Columns of a tile, ``rows`` of ``across`` numbers, to the result: n of each row of ``columns``."""
+    for o in range(rows):
+        j = first_column
+        while j < last_column:
+            t = j // columns
+            w = j - t * columns
+            count = min(n - w, last_column - j)
+            if count > 0:
+                target = shift(y, o * plane + t * stride + w * step)
+                source = shift(tile, o * across + j - first_column)
+                _put_row(target, step, source, count)
+            j = (t + 1) * columns
 
 
 @merge
-def _finish(y, plane, stride, step, y0, y1, y2, y3, columns, count, m, n):  # type: ignore[no-untyped-def]
-    """The tiles of up to four channels, whose planes of the result start at y."""
-    _put(y, stride, step, y0, columns, m, n)
-    if count > 1:
-        _put(shift(y, plane), stride, step, y1, columns, m, n)
-    if count > 2:
-        _put(shift(y, 2 * plane), stride, step, y2, columns, m, n)
-    if count > 3:
-        _put(shift(y, 3 * plane), stride, step, y3, columns, m, n)
+def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: ignore[no-untyped-def]
+    """block[12] rows and block[13] columns at y: the sum over all channels, ``terms`` of them at a time."""
+    sizes = integers(args, 5)
+    channels, terms, channel = sizes[1], sizes[16], sizes[17]
+    block[0], block[1] = address(y), stride_y
+    if channels * taps == 0:
+        for o in range(block[12]):
+            start = bias[o] if integer(args, 4) else number(args, 0)
+            for j in range(block[13]):
+                y[o * stride_y + j] = start
+        return
+    for part in range(-(-channels // terms)):
+        c = part * terms
+        block[2], block[7], block[14] = address(shift(weight, c * taps)), address(shift(b, c * channel)), terms
+        if c == 0:
+            block[15], block[16] = 3 * integer(args, 4), address(bias)
+        else:
+            block[14], block[15] = min(terms, channels - c), 1
+        call(integer(args, 12), address(block), 0, 1, worker)
+
+
+@merge
+def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows, n):  # type: ignore[no-untyped-def]
+    """``rows`` rows of n pixels of phase p of the result, whose first one lies at y."""
+    sizes, columns = integers(args, 5), integers(args, 6)[3]
+    in_channels, tile_rows, tile_columns, own, direct = sizes[1], sizes[6], sizes[15], sizes[19], sizes[20]
+    lanes, taps = width(y), p[0]
+    row_y = sizes[11] * sizes[10]
+    block[3], block[4], block[10], block[11] = in_channels * taps, taps, taps, address(shift(integers(args, 7), p[1]))
+    for down in range(-(-rows // tile_rows)):
+        row = down * tile_rows
+        target, b = shift(y, row * row_y), shift(planes, row * columns)
+        flat = (min(tile_rows, rows - row) - 1) * columns + n
+        # A tile that is copied to y afterwards may have more columns than are needed: whole vectors.
+        end = flat if own or direct else -(-flat // lanes) * lanes
+        for right in range(-(-flat // tile_columns)):
+            j = right * tile_columns
+            block[13] = min(tile_columns, end - j)
+            place, stride = tile, tile_columns
+            if direct:
+                place, stride = shift(target, j), stride_y
+            _product(args, block, worker, place, stride, weight, shift(b, j), taps, bias)
+            if not direct:
+                last = min(flat, j + tile_columns)
+                _put(target, stride_y, row_y, sizes[12], tile, tile_columns, block[12], columns, n, j, last)
 
 
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = sum over taps of weight * x + bias.
 
-    A cell is a strip of rows of the result of one image and group, for a block of output channels.
-    Slots: y, x, weight, bias, has bias, sizes, shape of the planes (see ``_planes``), offsets of the taps, phases of
-    the result, worker scratch and its stride.
-    sizes: groups, input and output channels of a group, output channels in a block, strips, rows of a strip, rows and
-    columns of a tile, H and W of y, steps of its rows and columns from pixel to pixel of a phase, phases, elements of
-    the weight of a group. A phase of the result: number of taps K, its offsets and its weights (channels, K) in their
-    tables, first row and column in y, rows and columns.
+    A cell is a strip of rows, or a piece of one row, of the result of one image and group, for a block of output
+    channels.
+    Slots: y, x, weight, bias, has bias, sizes, shape of the planes (see ``fill_planes``), offsets of the taps, phases
+    of the result, worker scratch and its stride, elements of all planes, the kernel ``product.block``.
+    sizes: 0 groups, 1 input and 2 output channels of a group, 3 output channels in a block, 4 strips, 5 rows of a
+    strip, 6 rows of it that one product takes, 7 pieces of a row, 8 columns of a piece; 9 H and 10 W of y, 11, 12 steps
+    of its rows and columns from pixel to pixel of a phase, 13 phases, 14 elements of the weight of a group, 15 columns
+    of a tile, 16 input channels of one product, 17 from channel to channel in the planes, 18 rows of a plane, 19
+    whether the image is its own planes, 20 whether products write to y.
+    A phase of the result: number of taps, where its offsets and its weights (O, C, taps) start, first row and column in
+    y, rows and columns.
     """
     y, x, weight, bias = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
-    sizes, shape, offsets, phases = integers(args, 5), integers(args, 6), integers(args, 7), integers(args, 8)
-    planes = shift(pointer(args, 9), worker * integer(args, 10))
-    y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
+    sizes, shape, phases = integers(args, 5), integers(args, 6), integers(args, 8)
+    scratch = shift(pointer(args, 9), worker * integer(args, 10))
+    block = stack_integers(args, 19)
     groups, in_channels, channels, block_channels = sizes[0], sizes[1], sizes[2], sizes[3]
-    strips, strip_rows, tile_rows, tile_columns = sizes[4], sizes[5], sizes[6], sizes[7]
-    height, width, step_h, step_w = sizes[8], sizes[9], sizes[10], sizes[11]
+    strips, strip_rows, pieces, piece_columns = sizes[4], sizes[5], sizes[7], sizes[8]
+    height, across = sizes[9], sizes[10]
     blocks = -(-channels // block_channels)
-    height_x, width_x, plane_rows, columns = shape[0], shape[1], shape[2], shape[3]
+    for k in range(19):
+        block[k] = 0
+    block[5], block[8], block[9] = 1, sizes[17], vectors_of_tile(y) * width(y)
     for cell in range(lo, hi):
-        first_channel = cell % blocks * block_channels
-        last_channel = min(channels, first_channel + block_channels)
-        first_row = cell // blocks % strips * strip_rows
-        image = cell // (blocks * strips)  # counts images and groups
+        o = cell % blocks * block_channels
+        first_column = cell // blocks % pieces * piece_columns
+        first_row = cell // (blocks * pieces) % strips * strip_rows
+        image = cell // (blocks * pieces * strips)  # counts images and groups
         group = image % groups
-        source = shift(x, image * in_channels * height_x * width_x)
-        _planes(args, planes, source, shape, in_channels, first_row, plane_rows)
-        for phase in range(sizes[12]):
+        source = shift(x, image * in_channels * shape[0] * shape[1])
+        planes = scratch
+        if sizes[19]:
+            planes = shift(source, first_row * shape[3] + first_column)
+        else:
+            fill_planes(args, planes, source, shape, in_channels, first_row, sizes[18], first_column)
+        block[12] = min(channels - o, block_channels)
+        for phase in range(sizes[13]):
             p = shift(phases, 7 * phase)
-            depth, table, a = p[0], shift(offsets, p[1]), shift(weight, group * sizes[13] + p[2])
-            row0, column0, rows, phase_columns = p[3], p[4], min(p[5], first_row + strip_rows), p[6]
-            for down in range(-((first_row - rows) // tile_rows)):
-                t = first_row + down * tile_rows
-                for right in range(-(-phase_columns // tile_columns)):
-                    w = right * tile_columns
-                    m, n = min(tile_rows, rows - t), min(tile_columns, phase_columns - w)
-                    across = -(-((m - 1) * columns + n) // 16) * 16
-                    b = shift(planes, (t - first_row) * columns + w)
-                    for o in range(first_channel, last_channel, 4):
-                        count = min(4, last_channel - o)
-                        biases = shift(bias, group * channels + o)
-                        _start(args, y0, y1, y2, y3, biases, integer(args, 4), count, across)
-                        q = shift(a, o * depth)
-                        # One channel, or the last of many: nine taps at a time.
-                        nines = depth // 9 * 9 if count == 1 else 0
-                        for k in range(0, nines, 9):
-                            nine_taps(y0, shift(q, k), b, shift(table, k), across)
-                        rest, places = shift(q, nines), shift(table, nines)
-                        outer_rows(y0, y1, y2, y3, rest, depth, 1, b, 0, places, True, count, across, depth - nines)
-                        row = ((image * channels + o) * height + row0 + t * step_h) * width
-                        corner = shift(y, row + column0 + w * step_w)
-                        stride, plane = step_h * width, height * width
-                        _finish(corner, plane, stride, step_w, y0, y1, y2, y3, columns, count, m, n)
-
-
-@merge
-def _copy_row(args, target, source, n):  # type: ignore[no-untyped-def]
-    """n elements in steps of 16: up to 15 more are read and written."""
-    lanes = stack(args, 16)
-    for j in range(0, n, 16):
-        p, q = shift(target, j), shift(source, j)
-        for k in range(16):
-            lanes[k] = q[k]
-        for k in range(16):
-            p[k] = lanes[k]
-
-
-@merge
-def _gather(args, pixels, stride, planes, columns, offsets, taps, rows, row_length):  # type: ignore[no-untyped-def]
-    """Row k of ``pixels`` gets the pixels below tap k: ``rows`` times ``row_length`` of them."""
-    for k in range(taps):
-        target, source = shift(pixels, k * stride), shift(planes, offsets[k])
-        for j in range(rows):
-            _copy_row(args, shift(target, j * row_length), shift(source, j * columns), row_length)
-
-
-def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Partial sums of the gradient with respect to the weight: products of g with the pixels below each tap.
-
-    A cell is a chunk of the rows of all results together, for one group and a block of input channels. The rows go in
-    batches whose pixels, those of g and those below each tap, are gathered to rows of a matrix: the sums are long then.
-    Slots: partial sums (chunks, groups, O, C, U V), g, x, sizes, shape of the planes, offsets of the taps of a channel
-    block, worker scratch and its stride, elements of the planes, of the matrix of pixels and of a row of it.
-    sizes: groups, channels of a group in g and in x, channels in a block, rows of a chunk, rows of a batch, images x P,
-    P, Q, taps of a channel, rows of a plane beyond those of the result.
-    """
-    sums, g, x = pointer(args, 0), pointer(args, 1), pointer(args, 2)
-    sizes, shape, offsets = integers(args, 3), integers(args, 4), integers(args, 5)
-    planes = shift(pointer(args, 6), worker * integer(args, 7))
-    pixels = shift(planes, integer(args, 8))
-    grads, stride = shift(pixels, integer(args, 9)), integer(args, 10)
-    groups, out_channels, in_channels, block_channels = sizes[0], sizes[1], sizes[2], sizes[3]
-    chunk_rows, batch_rows, all_rows, rows, columns, taps = sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9]
-    extra, blocks = sizes[10], -(-in_channels // block_channels)
-    zero = number(args, 0)
-    for cell in range(lo, hi):
-        first_channel = cell % blocks * block_channels
-        channels = min(block_channels, in_channels - first_channel)
-        group, chunk = cell // blocks % groups, cell // (blocks * groups)
-        total = shift(sums, ((chunk * groups + group) * out_channels * in_channels + first_channel) * taps)
-        for o in range(out_channels):
-            for k in range(channels * taps):
-                total[o * in_channels * taps + k] = zero
-        last = min(all_rows, (chunk + 1) * chunk_rows)
-        for number_of_batch in range(-((chunk * chunk_rows - last) // batch_rows)):
-            first = chunk * chunk_rows + number_of_batch * batch_rows
-            batch = min(batch_rows, last - first)
-            done = 0
-            while done < batch:
-                image, row = (first + done) // rows * groups + group, (first + done) % rows
-                count = min(rows - row, batch - done)
-                source = shift(x, (image * in_channels + first_channel) * shape[0] * shape[1])
-                _planes(args, planes, source, shape, channels, row, count + extra)
-                place = done * columns
-                _gather(args, shift(pixels, place), stride, planes, shape[3], offsets, channels * taps, count, columns)
-                for o in range(out_channels):
-                    source = shift(g, ((image * out_channels + o) * rows + row) * columns)
-                    target = shift(grads, o * stride + place)
-                    for j in range(count * columns):
-                        target[j] = source[j]
-                done += count
-            used = batch * columns
-            whole = -(-used // 16) * 16
-            for j in range(used, whole):
-                for k in range(channels * taps):
-                    pixels[k * stride + j] = zero
-                for o in range(out_channels):
-                    grads[o * stride + j] = zero
-            dots_block(
-                args, total, in_channels * taps, grads, stride, pixels, stride, out_channels, channels * taps, whole
-            )
+            rows, n = min(p[5] - first_row, strip_rows), min(p[6] - first_column, piece_columns)
+            if rows > 0 and n > 0:
+                a = shift(weight, group * sizes[14] + p[2] + o * in_channels * p[0])
+                row = (image * channels + o) * height + p[3] + first_row * sizes[11]
+                target = shift(y, row * across + p[4] + first_column * sizes[12])
+                biases, tile = shift(bias, group * channels + o), shift(scratch, integer(args, 11))
+                _strip(args, block, worker, target, height * across, a, planes, p, biases, tile, rows, n)
 
 
 def add_partial(args, lo, hi, worker):  # type: ignore[no-untyped-def]

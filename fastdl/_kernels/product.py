@@ -57,8 +57,12 @@ def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     columns, lanes, most = integer(args, 13), width(pointer(args, 0)), vectors_of_tile(pointer(args, 0))
     whole = columns // lanes
     panels = -(-whole // most)
+    in_place = integer(args, 9) == most * lanes
     for panel in range(panels + (columns % lanes != 0)):
-        if panel < panels:
+        if panel < panels and in_place:  # panels of nearly equal width: none of a single vector
+            first = whole * panel // panels
+            vectors, count = whole * (panel + 1) // panels - first, lanes
+        elif panel < panels:
             first, vectors, count = panel * most, min(most, whole - panel * most), lanes
         else:  # the last columns, which fill no vector
             first, vectors, count = whole, 1, columns % lanes

@@ -11,7 +11,9 @@ from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Shape, Spec
 from . import reductions
-from ._convolution import Axis, Geometry, lower_forward, lower_input_grad, lower_weight_grad
+from ._conv_geometry import Axis, Geometry
+from ._conv_weight_grad import lower_weight_grad
+from ._convolution import lower_forward, lower_input_grad
 from ._images import channels_back, channels_first, in_layout, place_for, sizes
 
 
