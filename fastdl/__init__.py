@@ -17,6 +17,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import datasets, functional, init, nn, optim, reference, testing, training
+    from .explanation import explain
     from .graph import RecordingError
     from .init import seed
     from .minimization import minimize
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MODULES = ("datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
 _HOMES = {
     "RecordingError": "graph",
+    "explain": "explanation",
     "minimize": "minimization",
     "seed": "init",
     "ModelFileError": "saving",
@@ -62,6 +64,7 @@ __all__ = [
     "__version__",
     "compile",
     "datasets",
+    "explain",
     "functional",
     "get_num_threads",
     "grad",

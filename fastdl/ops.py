@@ -100,6 +100,12 @@ class Lowering:
         """Integers that a kernel reads through a pointer: shapes, strides."""
         return self._builder.constant(values)
 
+    def note(
+        self, *, algorithm: str = "", why: str = "", operations: float = 0.0, alternatives: Sequence[str] = ()
+    ) -> None:
+        """What is done, the reason in words, how many operations if not those of the formula, and what else might be
+        done: read by ``fastdl.explain``, lost on everybody else. A later note adds to an earlier one."""
+
     def failure(self, error: Exception) -> int:
         """A code for the kernel to write into the status word; the run then raises ``error``."""
         self._failures.append(error)

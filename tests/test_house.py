@@ -30,7 +30,7 @@ FLOORS = [
     {"training"},
     {"nn"},
     {"saving"},
-    {"testing", "cli", "__main__", "benchmark", "numba_extension"},
+    {"testing", "cli", "__main__", "benchmark", "explanation", "numba_extension"},
 ]
 EDGES = FLOORS[-1]
 ALONE = {"reference", "datasets"}  # import nothing of the house

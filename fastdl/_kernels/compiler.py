@@ -6,6 +6,7 @@ its kernels in the cache never imports it unless it uses several threads.
 """
 
 import contextlib
+import gc
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -17,16 +18,24 @@ SYMBOL_SEPARATOR = b"\0"
 # depends on who runs it. A user's fastmath=True elsewhere must not leak in, so the options are always stated.
 OPTIONS = {"fastmath": {"nsz", "contract", "reassoc"}, "error_model": "numpy"}
 
+# Helpers are called by kernels alone, so an entry for C would be compiled in vain.
 INLINE_OPTIONS = {
     "fastmath": {"nsz", "contract", "reassoc"},
     "error_model": "numpy",
     "forceinline": True,
     "nogil": True,
+    "no_cfunc_wrapper": True,
 }
 
 # Without "reassoc": where the order of operations carries the accuracy (ln 2 in two parts, x + b (v - x) against
 # b v + (1 - b) x, compensated sums).
-IN_ORDER_OPTIONS = {"fastmath": {"nsz", "contract"}, "error_model": "numpy", "forceinline": True, "nogil": True}
+IN_ORDER_OPTIONS = {
+    "fastmath": {"nsz", "contract"},
+    "error_model": "numpy",
+    "forceinline": True,
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 def inline(function: Any) -> Any:
@@ -51,7 +60,7 @@ def merge(function: Any) -> Any:
     """
     import numba
 
-    return numba.njit(inline="always", nogil=True, **OPTIONS)(function)
+    return numba.njit(inline="always", nogil=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
 @contextlib.contextmanager
@@ -71,9 +80,22 @@ def _own_settings() -> Iterator[None]:
             vars(config).update(users)
 
 
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Numba makes millions of objects that live as long as the compilation; to look through them again and again for
+    garbage took a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def compile_kernel(module: str, name: str, dtypes: tuple[str, ...]) -> bytes:
     """Machine code of kernel ``name`` of ``fastdl._kernels.<module>``: its symbol, a zero byte, an object file."""
-    with _own_settings():
+    with _own_settings(), _no_collections():
         return _compile(f"{module}.{name}", getattr(importlib.import_module(f"fastdl._kernels.{module}"), name), dtypes)
 
 
@@ -93,7 +115,7 @@ def _compile(name: str, function: Any, dtypes: tuple[str, ...]) -> bytes:
     if foreign:
         # An exception inside a C callback is printed and lost: kernels report through the status word instead.
         raise AssertionError(f"kernel {name} can raise or allocate: it refers to {foreign}")
-    code: bytes = library._codegen._tm.emit_object(llvm_module)
+    code: bytes = library._get_compiled_object()  # what Numba loaded; to emit the module again takes as long as before
     return str(compiled.native_name).encode() + SYMBOL_SEPARATOR + code
 
 

@@ -99,6 +99,11 @@ class ProgramBuilder:
         stride = arena.align(nbytes)
         return self.scratch(stride * threads.most()), stride
 
+    @property
+    def scratch_bytes(self) -> int:
+        """The most scratch that was given out at once."""
+        return self._most_scratch
+
     def constant(self, values: Sequence[int]) -> Buffer:
         """Integers that kernels read through a pointer."""
         place = Buffer(CONSTANT_BASE, 8 * len(self._constants))

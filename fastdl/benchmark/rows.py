@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..functional._counts import attention, correlation, product
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,12 +50,12 @@ def _dense() -> Iterable[Row]:
     ]
     for rows, inputs, outputs in shapes:
         spec = {"rows": rows, "inputs": inputs, "outputs": outputs, "dtype": "float32"}
-        size, work = f"{rows}x{inputs}x{outputs}", 2.0 * rows * inputs * outputs
+        size, work = f"{rows}x{inputs}x{outputs}", product(rows, outputs, inputs)
         bars = {"best": 1.15 if (rows, inputs, outputs) in tight else 0.97}
         yield Row(f"dense {size}", "dense", spec, bars, "dense", work, quick=rows == 128)
         yield Row(f"dense grad {size}", "dense grad", spec, {"best": 1.0}, "dense grad", 3 * work)
     spec = {"rows": 512, "inputs": 512, "outputs": 512, "dtype": "float64"}
-    yield Row("dense 512x512x512 float64", "dense", spec, {"best": 1.0}, "float64", 2.0 * 512**3)
+    yield Row("dense 512x512x512 float64", "dense", spec, {"best": 1.0}, "float64", product(512, 512, 512))
 
 
 # name of the part, x, output channels, kernel, stride, padding, groups, bar
@@ -84,13 +86,14 @@ def _conv() -> Iterable[Row]:
             "dtype": "float32",
         }
         outputs = x[0] * channels * ((x[2] + 2 * padding - kernel) // stride + 1) ** 2
-        work = 2.0 * outputs * x[1] // groups * kernel**2
+        work = correlation(outputs, (x[1] // groups, kernel, kernel))
         options = (f" stride {stride}" if stride > 1 else "") + (" depthwise" if groups > 1 else "")
         size = f"{kernel}x{kernel} {','.join(map(str, x))}->{channels}{options}"
         yield Row(f"conv2d {size}", "conv2d", spec, {"torch": bar}, part, work, quick=x == (32, 6, 14, 14))
         yield Row(f"conv2d grad {size}", "conv2d grad", spec, {"torch": 1.05}, "conv2d grad", 3 * work)
     spec = {"x": (8, 32, 28, 28), "weight": (64, 32, 3, 3), "stride": 1, "padding": 1, "groups": 1, "dtype": "float64"}
-    yield Row("conv2d 3x3 8,32,28,28->64 float64", "conv2d", spec, {"torch": 1.0}, "float64", 2.0 * 8 * 64 * 784 * 288)
+    work = correlation(8 * 64 * 28 * 28, (32, 3, 3))
+    yield Row("conv2d 3x3 8,32,28,28->64 float64", "conv2d", spec, {"torch": 1.0}, "float64", work)
 
 
 _ATTENTIONS: list[tuple[tuple[int, int, int, int], bool]] = [
@@ -106,23 +109,24 @@ _ATTENTIONS: list[tuple[tuple[int, int, int, int], bool]] = [
 def _attention() -> Iterable[Row]:
     for shape, causal in _ATTENTIONS:
         batch, heads, length, width = shape
-        work = 4.0 * batch * heads * length * length * width / (2 if causal else 1)
+        work = attention(batch * heads * length, length, 2 * width, causal)
+        gradient = attention(batch * heads * length, length, 5 * width, causal)
         size = f"{','.join(map(str, shape))}{' causal' if causal else ''}"
         spec = {"shape": shape, "causal": causal, "dtype": "float32"}
         quick = shape == (1, 8, 128, 64)
         yield Row(f"attention {size}", "attention", spec, {"torch": 1.05}, "attention", work, quick)
-        yield Row(f"attention grad {size}", "attention grad", spec, {"torch": 1.05}, "attention grad", 3.5 * work)
+        yield Row(f"attention grad {size}", "attention grad", spec, {"torch": 1.05}, "attention grad", work + gradient)
 
 
 def _filters() -> Iterable[Row]:
     for taps in (3, 5, 11):
         spec = {"image": (2160, 3840), "taps": taps, "dtype": "float32"}
-        work = 2.0 * 2160 * 3840 * taps**2
+        work = correlation(2160 * 3840, (taps, taps))
         yield Row(
             f"filter2d {taps}x{taps} 2160x3840", "filter2d", spec, {"opencv": 1.0, "scipy": 8.0}, "filter2d", work
         )
     spec = {"image": (480, 640), "taps": 3, "dtype": "float32"}
-    yield Row("filter2d 3x3 480x640", "filter2d", spec, {}, "", 2.0 * 480 * 640 * 9, quick=True)
+    yield Row("filter2d 3x3 480x640", "filter2d", spec, {}, "", correlation(480 * 640, (3, 3)), quick=True)
 
 
 _MAPS: list[tuple[str, tuple[int, ...]]] = [

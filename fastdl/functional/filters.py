@@ -98,6 +98,9 @@ def _launch(
     own = -(-tiles // chunks) if chunks else taps
     work = rows.outputs * columns.outputs * channels * (0.02 * taps + 0.1) * dtype.itemsize
     cells = -(-tiles // own) if chunks else tiles
+    lowering.note(
+        algorithm=f"tiles of {height} x {width} pixels", why="with their border they stay in the second cache"
+    )
     lowering.launch(kernel, dtype, [*first, own, *tables, scratch, step], cells=cells, work=work)
 
 

@@ -30,9 +30,11 @@ def _line_primitive(name: str, vjp: Callable[..., Any], cost: float) -> Primitiv
         if inner == 1:
             in_cell = max(1, 2048 // n)
             arguments, cells = [outer, n, in_cell], -(-outer // in_cell)
+            lowering.note(algorithm=f"{in_cell} lines a cell", why="the numbers of a line lie side by side")
         else:
             blocks = -(-inner // 128)
             arguments, cells = [n, inner, blocks], outer * blocks
+            lowering.note(algorithm="128 lines side by side", why="the numbers of a line lie apart in memory")
         kernel = Kernel("softmax", f"{name}_{'rows' if inner == 1 else 'columns'}")
         lowering.launch(kernel, y.dtype, [y, *inputs, *arguments], cells=cells, work=cost * y.size)
 
