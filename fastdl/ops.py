@@ -194,11 +194,17 @@ def prepared(x: Array) -> Array:
 
 
 def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> tuple[Array, ...]:
-    """Run one primitive on arrays. The program is made once per (shapes, dtypes, attributes) and kept."""
+    """Run one primitive on arrays, with its first result in ``out`` if that is given, which was checked to fit.
+
+    The program is made once per (shapes, dtypes, attributes) and kept.
+    """
     arrays = [None if x is None else prepared(x) for x in inputs]
     key = tuple([None if x is None else (x.shape, x.dtype) for x in arrays])
     program, results = _eager_program(primitive, key, tuple(attrs.items()))
-    outputs: tuple[Array, ...] = (out,) if out is not None else tuple([new(*spec) for new, spec in results])
+    if out is None:
+        outputs = tuple([new(*spec) for new, spec in results])
+    else:
+        outputs = (out, *[new(*spec) for new, spec in results[1:]])
     program.run([0 if x is None else address_of(x) for x in (*arrays, *outputs)])
     return outputs
 

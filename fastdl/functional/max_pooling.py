@@ -11,7 +11,7 @@ from typing import Any
 from .._kernels import STATUS, Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import shape as shapes
-from ._door import INT64, check_grad, floats, indices
+from ._door import INT64, check_grad, floats, indices, results
 from ._draw import pooling as draw
 from ._images import as_images, as_sequences, channels_back, channels_first, place_for, sizes
 from ._windows import attributes, attributes_of_sequences, axes, result_shape
@@ -147,6 +147,7 @@ def max_pool2d(
     dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     layout: str = "NCHW",
+    out: Any = None,
 ) -> Any:
     """The largest pixel of each window.
 
@@ -160,7 +161,7 @@ def max_pool2d(
     x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result is (N, C, P, Q) or
     (N, P, Q, C). ``kernel_size``, ``stride`` (None: the kernel_size), ``padding`` (at most half of what the kernel
     reaches over; PyTorch, which does not count the dilation, allows half of the kernel_size) and ``dilation`` are
-    integers or pairs (height, width).
+    integers or pairs (height, width). ``out`` takes the result; it may not overlap x.
 
     Raises ValueError if a window does not fit into the padded image, or lies in the padding only.
 
@@ -173,7 +174,7 @@ def max_pool2d(
     """
     (x,) = floats("max_pool2d", x=x)
     attrs = attributes("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, layout)
-    return max_pool2d_primitive(x, **attrs)[0]
+    return results("max_pool2d", max_pool2d_primitive, {"x": x}, out, **attrs)[0]
 
 
 def max_pool2d_backward(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..ops import Shape, op
 from ..options import is_integer, is_number
-from ._door import check_grad, describe, floats
+from ._door import check_grad, describe, floats, results
 from ._draw import normalization as draw
 from ._normalization import gradients, normalize, statistics_shape
 
@@ -95,6 +95,7 @@ def layer_norm(
     *,
     normalized_shape: int | Sequence[int] | None = None,
     eps: float = 1e-5,
+    out: Any = None,
 ) -> Any:
     """Give each sample mean 0 and variance 1 along its last axes, then scale and shift each of its elements.
 
@@ -104,7 +105,8 @@ def layer_norm(
 
     x float32 or float64 of at least one dimension; weight and bias, of its dtype, have the shape of the axes
     normalised over, or are None. Numerics: the mean first, then the squares around it, sums in float64 of sums of 512
-    elements in x's dtype. Source: Ba, Kiros and Hinton, Layer normalization (2016).
+    elements in x's dtype. ``out`` takes the result; it may not overlap an argument. Source: Ba,
+    Kiros and Hinton, Layer normalization (2016).
 
     Raises ValueError if shapes do not fit together.
 
@@ -114,7 +116,8 @@ def layer_norm(
     """
     x, weight, bias = floats("layer_norm", x=x, weight=weight, bias=bias, optional=("weight", "bias"))
     attrs = _last_axes("layer_norm", x, weight, bias, normalized_shape)
-    return normalize(x, weight, bias, eps=eps_of("layer_norm", eps), centred=True, **attrs)[0]
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    return results("layer_norm", normalize, inputs, out, eps=eps_of("layer_norm", eps), centred=True, **attrs)[0]
 
 
 def layer_norm_backward(
