@@ -12,7 +12,7 @@ from ..ops import op
 from ..options import is_number
 from ._door import check_grad, describe, floats, results
 from ._draw import normalization as draw
-from ._normalization import gradients_given, normalize, normalize_given, update_running
+from ._normalization import gradients_given, normalize, normalize_given, statistics, update_running
 from .normalization import check_channels, eps_of, saved
 
 _ABSENT = ("weight", "bias", "running_mean", "running_var")
@@ -144,11 +144,10 @@ def batch_norm_backward(
             check_grad(name, value, channels, x.dtype, key, "the new statistics")
     mean, var = saved(name, channels, x.dtype, mean=mean, var=var)
     if mean is None:
-        _, mean, var = normalize(x, weight, bias, centred=True, **attrs)
-    statistics = of_mean, of_var
+        mean, var = statistics(x, kind=attrs["kind"], count=attrs["count"], centred=True)
     assert normalize.vjp is not None and update_running.vjp is not None
     options = {"momentum": momentum, "values": _values(x)}
-    *kept, to_mean, to_var = update_running.vjp(statistics, (None,) * 4, (None,) * 2, **options)
+    *kept, to_mean, to_var = update_running.vjp((of_mean, of_var), (None,) * 4, (None,) * 2, **options)
     dx, dw, db = normalize.vjp((of_y, to_mean, to_var), (x, weight, bias), (None, mean, var), centred=True, **attrs)
     if old_mean is None:
         return dx, dw, db, None, None

@@ -73,6 +73,61 @@ def test_an_input_is_refused(name):
     np.testing.assert_array_equal(x, before)
 
 
+def images(*shape):
+    return np.random.default_rng(1).standard_normal(shape, np.float32)
+
+
+LARGE = {
+    "relu": (images(40, 110_003), 0, F.relu, F.relu_backward),
+    "gelu": (images(40, 110_003), 0, F.gelu, F.gelu_backward),
+    "softmax": (images(4001, 1203), 0, F.softmax, F.softmax_backward),
+    "softmax of long rows": (images(900, 5001), 0, F.softmax, F.softmax_backward),
+    "log_softmax": (images(4001, 1203), 0, F.log_softmax, F.log_softmax_backward),
+    "log_softmax of short rows": (images(440_001, 10), 0, F.log_softmax, F.log_softmax_backward),
+    "layer_norm": (images(4001, 1203), 0, F.layer_norm, lambda g, x: F.layer_norm_backward(g, x)[:1]),
+    "group_norm": (
+        images(50, 6, 125, 127),
+        0,
+        lambda x: F.group_norm(x, 3),
+        lambda g, x: F.group_norm_backward(g, x, 3)[:1],
+    ),
+    "batch_norm": (
+        images(9, 40, 125, 127),
+        1,
+        lambda x, **out: F.batch_norm(x, None, None, None, None, training=True, **out)[0],
+        lambda g, x: F.batch_norm_backward(g, x, None, None, None, None, training=True)[:1],
+    ),
+    "max_pool2d": (
+        images(30, 20, 171, 175),
+        0,
+        lambda x, **out: F.max_pool2d(x, 2, **out),
+        lambda g, x: F.max_pool2d_backward(g, x, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_results_have_the_bits_of_small_ones(name):
+    """Results of more than 16 MB are stored past the cache: in parts, along an axis whose parts are independent."""
+    x, axis, forward, backward = LARGE[name]
+    parts = [np.ascontiguousarray(part) for part in np.array_split(x, 8, axis)]
+    expected = [forward(part) for part in parts]
+    y = forward(x)
+    np.testing.assert_array_equal(y, np.concatenate(expected, axis))
+    g = images(*y.shape)
+    (dx,) = backward(g, x)
+    pairs = zip(np.array_split(g, 8, axis), parts, strict=True)
+    np.testing.assert_array_equal(dx, np.concatenate([backward(*pair)[0] for pair in pairs], axis))
+    assert x.nbytes > 16 * 2**20
+    if name in NAMES:
+        memory = np.full(y.size + 16, 7, np.float32)
+        for offset in (1, 3):  # at no place where vectors are aligned
+            forward(x, out=memory[offset : offset + y.size].reshape(y.shape))
+            np.testing.assert_array_equal(memory[offset : offset + y.size].reshape(y.shape), y)
+            assert (memory[:offset] == 7).all() and (memory[offset + y.size :] == 7).all()
+            memory[...] = 7
+
+
 def test_while_recording_is_refused():
     out = np.zeros(3, np.float32)
     with pytest.raises(TypeError, match="relu: out= was given while recording"):
