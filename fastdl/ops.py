@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, address_of
+from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, address_of, allocator
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -200,11 +200,17 @@ def prepared(x: Array) -> Array:
 
 
 def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], out: Any = None) -> tuple[Array, ...]:
-    """Run one primitive on arrays. The program is made once per (shapes, dtypes, attributes) and kept."""
+    """Run one primitive on arrays, with its first result in ``out`` if that is given, which was checked to fit.
+
+    The program is made once per (shapes, dtypes, attributes) and kept.
+    """
     arrays = [None if x is None else prepared(x) for x in inputs]
     key = tuple([None if x is None else (x.shape, x.dtype) for x in arrays])
-    program, specs = _eager_program(primitive, key, tuple(attrs.items()))
-    outputs: tuple[Array, ...] = (out,) if out is not None else tuple([np.empty(*spec) for spec in specs])
+    program, results = _eager_program(primitive, key, tuple(attrs.items()))
+    if out is None:
+        outputs = tuple([new(*spec) for new, spec in results])
+    else:
+        outputs = (out, *[new(*spec) for new, spec in results[1:]])
     program.run([0 if x is None else address_of(x) for x in (*arrays, *outputs)])
     return outputs
 
@@ -212,7 +218,8 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
 @functools.lru_cache(maxsize=1024)
 def _eager_program(
     primitive: Primitive, key: tuple[tuple[Shape, np.dtype[Any]] | None, ...], items: tuple[tuple[str, Any], ...]
-) -> tuple[Program, tuple[Spec, ...]]:
+) -> tuple[Program, tuple[tuple[Callable[..., Array], Spec], ...]]:
+    """The program, and for each result what makes an array for it."""
     attrs = dict(items)
     specs = [None if k is None else Spec(*k) for k in key]
     results = primitive.infer(*specs, **attrs)
@@ -223,4 +230,4 @@ def _eager_program(
     failures: list[Exception] = []
     lowering = Lowering(builder, failures)
     primitive.lower(lowering, tuple(operands[: len(specs)]), tuple(operands[len(specs) :]), **attrs)
-    return builder.build(len(operands), failures), results
+    return builder.build(len(operands), failures), tuple([(allocator(spec.nbytes), spec) for spec in results])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._kernels import Buffer, Kernel, ProgramBuilder, Run, address_of
+from ._kernels import Buffer, Kernel, ProgramBuilder, Run, address_of, allocator
 from ._kernels.arena import align
 from ._kernels.program import ARENA_BASE
 from .graph import Graph, Node, Tensor
@@ -64,11 +64,13 @@ class Plan:
         self.program = builder.build(layout.externals, failures)
         self._constant_places = [address_of(array) for array in self._constants]
         self.arena_bytes = self.program.arena_bytes
+        specs = [Spec(t.shape, t.dtype) for t in self.outputs]
+        self._results = [(allocator(spec.nbytes), spec) for spec in specs]
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Run once on arrays of the inputs' shapes and dtypes; returns fresh results."""
         sources = [prepared(a) for a in arrays]
-        results = [np.empty(t.shape, t.dtype) for t in self.outputs]
+        results = [new(*spec) for new, spec in self._results]
         self.program.run(self._bases(sources, results))
         return results
 

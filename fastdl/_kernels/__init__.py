@@ -5,7 +5,8 @@
 are kernels, one family each. Importing this package imports no numba.
 """
 
+from .arena import allocator
 from .loader import Kernel
 from .program import STATUS, Argument, Buffer, Program, ProgramBuilder, Run, address_of
 
-__all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "address_of"]
+__all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "address_of", "allocator"]

@@ -10,23 +10,37 @@ import numpy as np
 
 from . import vector_erf as ve
 from . import vector_math as vm
-from .block import address, integer, number, pointer, real
+from .block import address, integer, number, pointer, real, shift, stack
 from .compiler import in_order, inline
+from .streaming import large, put, room
+from .vectors import fence
 
 _ROOT = float(np.sqrt(2 / np.pi))
 
 
 def _row(formula, gradient):  # type: ignore[no-untyped-def]
-    """Slots: y, x, n, options; and dx, g, x, n, options. y may be the memory of x, dx that of g."""
+    """Slots: y, x, n, options; and dx, g, x, n, options. y may be the memory of x, dx that of g.
+
+    Then, or where y goes past the cache, results are made in a buffer.
+    """
     s, ds = inline(formula), inline(gradient)
 
     def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, x, n = pointer(args, 0), pointer(args, 1), integer(args, 2)
         o = real(args, 3), real(args, 4), real(args, 5)
         first, last = lo * 4096, min(n, hi * 4096)
-        if address(y) == address(x):
-            for i in range(first, last):
-                y[i] = s(args, y[i], o)
+        past = large(y, n) and address(y) != address(x)
+        if past or address(y) == address(x):
+            t = stack(args, 512)
+            while first < last:
+                p, q = shift(y, first), shift(x, first)
+                count = min(last - first, room(p, 512))
+                for j in range(count):
+                    t[j] = s(args, q[j], o)
+                put(p, t, count, past)
+                first += count
+            if past:
+                fence()
         else:
             for i in range(first, last):
                 y[i] = s(args, x[i], o)
@@ -35,9 +49,18 @@ def _row(formula, gradient):  # type: ignore[no-untyped-def]
         dx, g, x, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
         o = real(args, 4), real(args, 5), real(args, 6)
         first, last = lo * 4096, min(n, hi * 4096)
-        if address(dx) == address(g):
-            for i in range(first, last):
-                dx[i] = ds(args, dx[i], x[i], o)
+        past = large(dx, n) and address(dx) != address(g)
+        if past or address(dx) == address(g):
+            t = stack(args, 512)
+            while first < last:
+                p, q, r = shift(dx, first), shift(g, first), shift(x, first)
+                count = min(last - first, room(p, 512))
+                for j in range(count):
+                    t[j] = ds(args, q[j], r[j], o)
+                put(p, t, count, past)
+                first += count
+            if past:
+                fence()
         else:
             for i in range(first, last):
                 dx[i] = ds(args, g[i], x[i], o)

@@ -1,17 +1,22 @@
-"""Arenas: memory for the temporaries of a run, kept for the next run of about the same size.
+"""Arenas: memory for the temporaries of a run and for large results, kept for the next run of about the same size.
 
 Each run takes an arena for itself, so that Python threads do not meet in one. Fresh memory costs a page fault per
-4 KiB, often more than the work on it, so arenas are kept, up to ``KEPT_BYTES`` in all.
+4 KiB, often more than the work on it, so arenas are kept, up to ``KEPT_BYTES`` in all. Small results come from the C
+library, which keeps what was freed, but it gives memory of more than 16-32 MB back to the system each time: a result
+of that size lies in an arena, which comes back when the last array that looks at it is gone.
 """
 
+import math
 import os
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 ALIGNMENT = 64
 KEPT_BYTES = 256 * 2**20
+LARGE_BYTES = 16 * 2**20
 
 
 class Arena(NamedTuple):
@@ -64,3 +69,32 @@ def give(arena: Arena) -> None:
             _kept = 0
         _free.setdefault(size, []).append(arena)
         _kept += size
+
+
+class _Lease(np.ndarray[tuple[int], np.dtype[np.uint8]]):
+    """The owner of a large result's memory: gives the arena back when it goes.
+
+    The base of the result and of its views: NumPy takes the last owner of a chain whose next link is a plain array, so
+    two leases stand in it, of which the first knows the arena.
+    """
+
+    arena: Arena | None = None
+
+    def __del__(self) -> None:
+        if self.arena is not None:
+            give(self.arena)
+
+
+def large_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """An array in an arena for a result; its contents are arbitrary."""
+    nbytes = dtype.itemsize * math.prod(shape)
+    arena = take(nbytes)
+    offset = arena.place - int(arena.memory.__array_interface__["data"][0])
+    lease = _Lease((nbytes,), np.uint8, arena.memory.view(_Lease), offset)
+    lease.arena = arena
+    return np.ndarray(shape, dtype, lease)
+
+
+def allocator(nbytes: int) -> Callable[..., np.ndarray[Any, Any]]:
+    """What makes an array of so many bytes, given its shape and dtype: ``np.empty`` or :func:`large_array`."""
+    return np.empty if nbytes < LARGE_BYTES else large_array

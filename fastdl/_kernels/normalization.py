@@ -6,7 +6,7 @@ in all images (batch_norm). Scale and shift change from channel to channel, afte
 every element (pixels = 1). ``columns`` is for batch_norm where the runs would be short: it adds up many channels side
 by side.
 
-The mean comes first, then the squares around it, so that a large mean costs no digits. 512 elements are added in the
+The mean comes first, then the squares around it, so that a large mean costs no digits. 2048 elements are added in the
 kernel's type, and these sums in float64. Letters: m mean, v variance, r as above, w scale, b shift, q and p places in x
 and y.
 """
@@ -16,14 +16,16 @@ import numpy as np
 from .block import address, integer, number, pointer, real, shift, stack
 from .compiler import inline, merge
 from .reductions import stack_doubles
+from .streaming import large, put, room
+from .vectors import fence
 
 
 @inline
 def _sum(args, q, n):  # type: ignore[no-untyped-def]
     total = 0.0
-    for start in range(0, n, 512):
+    for start in range(0, n, 2048):
         part, s = shift(q, start), number(args, 0)
-        for i in range(min(512, n - start)):
+        for i in range(min(2048, n - start)):
             s += part[i]
         total += s
     return total
@@ -33,9 +35,9 @@ def _sum(args, q, n):  # type: ignore[no-untyped-def]
 def _around(args, q, m, n):  # type: ignore[no-untyped-def]
     """Sums of q - m and of (q - m)**2."""
     total, squares = 0.0, 0.0
-    for start in range(0, n, 512):
+    for start in range(0, n, 2048):
         part, s, t = shift(q, start), number(args, 0), number(args, 0)
-        for i in range(min(512, n - start)):
+        for i in range(min(2048, n - start)):
             d = part[i] - m
             s += d
             t += d * d
@@ -85,14 +87,16 @@ def _fill(t, value, n):  # type: ignore[no-untyped-def]
 
 
 def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Slots: y, mean (null: not centred), variance, x, w, b, groups, parts, length, step, channels of a group, pixels,
-    groups in an image, groups in a cell, eps, whether mean and variance are given (those of one image)."""
+    """Slots: y (null: not wanted), mean (null: not centred), variance, x, w, b, groups, parts, length, step,
+    channels of a group, pixels, groups in an image, groups in a cell, eps, whether mean and variance are given
+    (those of one image)."""
     y, mean, var, x = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     w, b, groups, parts = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     length, step, channels, pixels = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
     period, in_cell, eps, given = integer(args, 12), integer(args, 13), real(args, 14), integer(args, 15)
-    scaled, shifted = address(w) != 0, address(b) != 0
-    ones, zeros = stack(args, 512), stack(args, 512)
+    scaled, shifted, wanted = address(w) != 0, address(b) != 0, address(y) != 0
+    past = wanted and large(y, groups * parts * length)
+    ones, zeros, line = stack(args, 512), stack(args, 512), stack(args, 512)
     _fill(ones, number(args, 1), 512)
     _fill(zeros, number(args, 0), 512)
     ms, vs, rs, share = stack(args, 16), stack(args, 16), stack(args, 16), 1.0 / np.float64(parts * length)
@@ -113,7 +117,7 @@ def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     mean[group + i] = ms[i]
         for i in range(count):
             rs[i] = number(args, 1) / np.sqrt(vs[i] + eps)
-        for i in range(count):
+        for i in range(count if wanted else 0):
             first = (group + i) % period * channels
             for part in range(parts):
                 place = (group + i) * length + part * step
@@ -123,12 +127,20 @@ def normalize(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                         u = shift(w, first + start) if scaled else ones
                         t = shift(b, first + start) if shifted else zeros
                         n = min(512, length - start)
-                        _line_of_many(shift(p, start), shift(q, start), ms[i], rs[i], u, t, n)
+                        _line_of_many(line, shift(q, start), ms[i], rs[i], u, t, n)
+                        put(shift(p, start), line, n, past)
                 else:
                     for k in range(channels):
                         scale = rs[i] * w[first + k] if scaled else rs[i]
                         offset = b[first + k] if shifted else number(args, 0)
-                        _line(shift(p, k * pixels), shift(q, k * pixels), ms[i], scale, offset, pixels)
+                        start = k * pixels
+                        while start < (k + 1) * pixels:
+                            n = min((k + 1) * pixels - start, room(shift(p, start), 512))
+                            _line(line, shift(q, start), ms[i], scale, offset, n)
+                            put(shift(p, start), line, n, past)
+                            start += n
+    if past:
+        fence()
 
 
 def blend(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -215,8 +227,9 @@ def _column_statistics(args, mean, var, m, x, rows, step, pixels, count):  # typ
 
 
 def columns(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """batch_norm of images (rows of x) with few pixels; a cell is some channels, at most 512 columns of x. Slots: y,
-    mean, variance, x, w, b, images, channels, pixels, channels in a cell, eps, whether mean and variance are given."""
+    """batch_norm of images (rows of x) with few pixels; a cell is some channels, at most 512 columns of x. Slots: y
+    (null: not wanted), mean, variance, x, w, b, images, channels, pixels, channels in a cell, eps, whether mean and
+    variance are given."""
     y, mean, var, x = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     w, b, rows, channels = pointer(args, 4), pointer(args, 5), integer(args, 6), integer(args, 7)
     pixels, in_cell, eps, given = integer(args, 8), integer(args, 9), real(args, 10), integer(args, 11)
@@ -228,6 +241,8 @@ def columns(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         width, q = count * pixels, shift(x, first * pixels)
         if not given:
             _column_statistics(args, shift(mean, first), shift(var, first), m, q, rows, step, pixels, count)
+        if address(y) == 0:
+            continue
         for k in range(count):
             m[k] = mean[first + k]
         _spread(m, pixels, count)

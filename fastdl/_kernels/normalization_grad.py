@@ -3,7 +3,7 @@
     dx = r (u - mean(u) - z mean(u z)),    dw = sum of g z,    db = sum of g
 
 without mean(u) if the forward pass subtracted no mean, and dx = r u if the statistics were given. Groups, runs, pixels
-and letters are those of the forward pass (see ``normalization.py``); g is the gradient of y. Sums are taken of 512
+and letters are those of the forward pass (see ``normalization.py``); g is the gradient of y. Sums are taken of 2048
 elements in the kernel's type, and these are added in float64.
 """
 
@@ -13,15 +13,17 @@ from .block import address, integer, number, pointer, real, shift, stack
 from .compiler import inline, merge
 from .normalization import _fill, _fold, _spread
 from .reductions import stack_doubles
+from .streaming import large, put, room
+from .vectors import fence
 
 
 @inline
 def _products(args, g, q, m, n):  # type: ignore[no-untyped-def]
     """Sums of g and of g (q - m)."""
     total_g, total_z = 0.0, 0.0
-    for start in range(0, n, 512):
+    for start in range(0, n, 2048):
         h, part, s, t = shift(g, start), shift(q, start), number(args, 0), number(args, 0)
-        for i in range(min(512, n - start)):
+        for i in range(min(2048, n - start)):
             s += h[i]
             t += h[i] * (part[i] - m)
         total_g += s
@@ -33,10 +35,10 @@ def _products(args, g, q, m, n):  # type: ignore[no-untyped-def]
 def _weighted(args, g, q, w, m, n, scaled, ones):  # type: ignore[no-untyped-def]
     """Sums of g w and of g w (q - m), with a w for each element."""
     total_u, total_z = 0.0, 0.0
-    for start in range(0, n, 512):
+    for start in range(0, n, 2048):
         h, part, s, t = shift(g, start), shift(q, start), number(args, 0), number(args, 0)
         f = shift(w, start) if scaled else ones
-        for i in range(min(512, n - start)):
+        for i in range(min(2048, n - start)):
             u = h[i] * f[i]
             s += u
             t += u * (part[i] - m)
@@ -65,6 +67,7 @@ def pieces(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     groups, parts, length, step = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
     channels, pixels, period, in_cell = integer(args, 12), integer(args, 13), integer(args, 14), integer(args, 15)
     eps, given, scaled = real(args, 16), integer(args, 17), address(w) != 0
+    line, past = stack(args, 512), large(dx, groups * parts * length)
     for group in range(lo * in_cell, min(groups, hi * in_cell)):
         m, r, first = mean[group], number(args, 1) / np.sqrt(var[group] + eps), group % period * channels
         mean_u, mean_z = 0.0, 0.0
@@ -87,10 +90,18 @@ def pieces(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             a = r * w[first + k] if scaled else r
             for part in range(parts):
                 here = group * length + k * pixels + part * step
-                if given:
-                    _scaled_line(shift(dx, here), shift(g, here), a, pixels)
-                else:
-                    _line(shift(dx, here), shift(g, here), shift(x, here), m, a, c, d, pixels)
+                end = here + pixels
+                while here < end:
+                    p, h, q = shift(dx, here), shift(g, here), shift(x, here)
+                    n = min(end - here, room(p, 512))
+                    if given:
+                        _scaled_line(line, h, a, n)
+                    else:
+                        _line(line, h, q, m, a, c, d, n)
+                    put(p, line, n, past)
+                    here += n
+    if past:
+        fence()
 
 
 def rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -107,7 +118,8 @@ def rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         real(args, 12),
     )
     scaled, centred, share = address(w) != 0, address(mean) != 0, 1.0 / np.float64(n)
-    ones, along_z, along_g = stack(args, 2048), stack(args, 2048), stack(args, 2048)
+    ones, along_z, along_g, line = stack(args, 2048), stack(args, 2048), stack(args, 2048), stack(args, 2048)
+    past = large(dx, images * period * n)
     ms, rs, cs, ds = stack(args, 64), stack(args, 64), stack(args, 64), stack(args, 64)
     _fill(ones, number(args, 1), 2048)
     for cell in range(lo, hi):
@@ -133,13 +145,16 @@ def rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     e, z = h[j], q[j] - m
                     along_z[j] += e * (z * r)
                     along_g[j] += e
-                    p[j] = r * (e * v[j] + z * c + d)
+                    line[j] = r * (e * v[j] + z * c + d)
+                put(p, line, width, past)
             if address(sums_z) != 0:
                 to_z, to_g = shift(sums_z, cell * n + start), shift(sums_g, cell * n + start)
                 for j in range(width):
                     to_z[j] = along_z[j]
                 for j in range(width):
                     to_g[j] = along_g[j]
+    if past:
+        fence()
 
 
 @merge

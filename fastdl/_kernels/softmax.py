@@ -1,7 +1,8 @@
 """Softmax and its logarithm along one axis, with their gradients; x as (outer, n, inner), the axis in the middle.
 
 Along the last axis (inner = 1) the kernels ``_rows`` work on whole rows: several short ones together in a buffer of 512
-elements, so that exp runs over full vectors, a long one piece by piece. Otherwise ``_columns`` work on blocks of 128
+elements, so that exp runs over full vectors, a long one piece by piece, whose powers of up to 4096 elements stay in a
+buffer, so that y is only written. Otherwise ``_columns`` work on blocks of 128
 columns, so that memory is walked along the inner axis. Long sums are made of sums of pieces: a plain sum of 600 float32
 numbers, one after the other, was off by 40 units in the last place. Every output may be the memory of an input: results
 are made in the buffer and copied, which also spares LLVM the checks whether arrays overlap.
@@ -10,10 +11,14 @@ Letters: m maximum, s sum, t the buffer, p q r places in the output and the inpu
 in a row makes the whole row NaN, as in the formula with the maximum subtracted.
 """
 
+import numpy as np
+
 from . import vector_math as vm
-from .block import integer, number, pointer, shift, stack
+from .block import address, integer, number, pointer, shift, stack
 from .compiler import inline
+from .streaming import large, put, put_times, room
 from .vector_max import maximum
+from .vectors import fence
 
 
 @inline
@@ -21,6 +26,20 @@ def _exp(t, n):  # type: ignore[no-untyped-def]
     """exp of the buffer in place, up to a full vector after its n elements."""
     for j in range((n + 15) // 16 * 16):
         t[j] = vm.exp(t[j])
+
+
+@inline
+def _exp_sum(args, t, n):  # type: ignore[no-untyped-def]
+    """exp of the buffer in place, and its sum; up to a full vector after its n elements exp(-inf) = 0 is added."""
+    whole = (n + 15) // 16 * 16
+    for j in range(n, whole):
+        t[j] = number(args, -np.inf)
+    s = number(args, 0)
+    for j in range(whole):
+        v = vm.exp(t[j])
+        t[j] = v
+        s += v
+    return s
 
 
 @inline
@@ -53,7 +72,7 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
     """Slots: y, x, outer, n, rows in a cell."""
 
     @inline
-    def short_rows(args, y, x, n, count, t, tops):  # type: ignore[no-untyped-def]
+    def short_rows(args, x, n, count, t, tops):  # type: ignore[no-untyped-def]
         for row in range(count):
             q, u = shift(x, row * n), shift(t, row * n)
             m = maximum(q, n)
@@ -62,40 +81,40 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
                 u[j] = q[j] - m
         _exp(t, count * n)
         for row in range(count):
-            p, q, u = shift(y, row * n), shift(x, row * n), shift(t, row * n)
+            q, u = shift(x, row * n), shift(t, row * n)
             s = _sum(u, n, number(args, 0))
             if logarithm:
                 m, s = tops[row], vm.log(s)
                 for j in range(n):
                     u[j] = vm.minus_both(q[j], m, s)
-                _copy(p, u, n)
             else:
                 scale = number(args, 1) / s
                 for j in range(n):
-                    p[j] = u[j] * scale
+                    u[j] = u[j] * scale
 
     @inline
-    def long_row(args, y, x, n, t):  # type: ignore[no-untyped-def]
-        m, s = maximum(x, n), number(args, 0)
+    def long_row(args, y, x, n, t, past):  # type: ignore[no-untyped-def]
+        m, s, kept = maximum(x, n), number(args, 0), n <= 4096 and not logarithm
         for start in range(0, n, 512):
-            p, q, size = shift(y, start), shift(x, start), min(512, n - start)
+            q, size = shift(x, start), min(512, n - start)
+            u = shift(t, start if kept else 0)
             for j in range(size):
-                t[j] = q[j] - m
-            _exp(t, size)
-            s += _sum(t, size, number(args, 0))
-            if not logarithm:
-                _copy(p, t, size)
+                u[j] = q[j] - m
+            s += _exp_sum(args, u, size)
+            if not (logarithm or kept):
+                _copy(shift(y, start), u, size)
         if logarithm:
-            s = vm.log(s)
-            for start in range(0, n, 512):
-                p, q, size = shift(y, start), shift(x, start), min(512, n - start)
+            s, start = vm.log(s), 0
+            while start < n:
+                p, q = shift(y, start), shift(x, start)
+                size = min(n - start, room(p, 512))
                 for j in range(size):
                     t[j] = vm.minus_both(q[j], m, s)
-                _copy(p, t, size)
+                put(p, t, size, past)
+                start += size
         else:
-            scale = number(args, 1) / s
-            for j in range(n):
-                y[j] = y[j] * scale
+            scale, source = number(args, 1) / s, t if kept else y
+            put_times(y, source, scale, n, past and kept)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, x, outer, n, in_cell = (
@@ -106,16 +125,20 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
             integer(args, 4),
         )
         row, last = lo * in_cell, min(outer, hi * in_cell)
-        t, tops = stack(args, 512), stack(args, 512)
+        past = large(y, outer * n) and address(y) != address(x)
+        t, tops = stack(args, 4096), stack(args, 512)
         if n > 512:
             for long in range(row, last):
-                long_row(args, shift(y, long * n), shift(x, long * n), n, t)
+                long_row(args, shift(y, long * n), shift(x, long * n), n, t, past)
         else:
             group = 512 // n
             while row < last:
                 count = min(group, last - row)
-                short_rows(args, shift(y, row * n), shift(x, row * n), n, count, t, tops)
+                short_rows(args, shift(x, row * n), n, count, t, tops)
+                put(shift(y, row * n), t, count * n, past)
                 row += count
+        if past:
+            fence()
 
     return kernel
 
@@ -195,17 +218,21 @@ def _grad_rows(logarithm):  # type: ignore[no-untyped-def]
         dx, g, y = pointer(args, 0), pointer(args, 1), pointer(args, 2)
         outer, n, in_cell = integer(args, 3), integer(args, 4), integer(args, 5)
         row, last = lo * in_cell, min(outer, hi * in_cell)
+        past = large(dx, outer * n) and address(dx) != address(g) and address(dx) != address(y)
         t = stack(args, 512)
         if n > 512:
             for place in range(row * n, last * n, n):
                 s = number(args, 0)
                 for start in range(place, place + n, 512):
                     s += total(args, shift(g, start), shift(y, start), min(512, place + n - start))
-                for start in range(place, place + n, 512):
-                    q, r, size = shift(g, start), shift(y, start), min(512, place + n - start)
+                start = place
+                while start < place + n:
+                    p, q, r = shift(dx, start), shift(g, start), shift(y, start)
+                    size = min(place + n - start, room(p, 512))
                     exp_of(t, r, size)
                     finish(t, q, r, s, size)
-                    _copy(shift(dx, start), t, size)
+                    put(p, t, size, past)
+                    start += size
         else:
             group = 512 // n
             while row < last:
@@ -214,8 +241,10 @@ def _grad_rows(logarithm):  # type: ignore[no-untyped-def]
                 for k in range(count):
                     q, r = shift(g, (row + k) * n), shift(y, (row + k) * n)
                     finish(shift(t, k * n), q, r, total(args, q, r, n), n)
-                _copy(shift(dx, row * n), t, count * n)
+                put(shift(dx, row * n), t, count * n, past)
                 row += count
+        if past:
+            fence()
 
     return kernel
 

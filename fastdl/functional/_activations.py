@@ -15,6 +15,7 @@ from .._kernels import Argument, Kernel
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
 from ..options import is_number
 from . import comparisons, elementwise
+from ._door import floats, results
 from ._lowering import cells
 from .elementwise import times
 
@@ -138,6 +139,12 @@ def lower_activation(
     reals += [0.0] * (_OPTIONS - len(reals))
     arguments: list[Argument | Operand] = [y, *inputs, y.size, *reals]
     lowering.launch(Kernel("activations", name), y.dtype, arguments, cells=cells(y.size), work=cost * y.size)
+
+
+def activate(op: str, row: str, x: Any, out: Any, **options: float) -> Any:
+    """The op: s(x) of that row of the table, in ``out`` if it is given."""
+    (x,) = floats(op, x=x)
+    return results(op, PRIMITIVES[row], {"x": x}, out, **options)[0]
 
 
 def _add_primitives(name: str, row: Row) -> None:

@@ -23,9 +23,10 @@ from ._images import (
     place_for,
     sizes,
 )
+from ._max_pooling import lower_windows, max_pool2d_grad, max_pool2d_primitive
 from ._windows import adaptive_intervals, output_sizes
 from .avg_pooling import avg_pool2d_grad, avg_pool2d_primitive, lower_means
-from .max_pooling import lower_windows, max_pool2d_grad, max_pool2d_primitive, send_back
+from .max_pooling import send_back
 
 
 def _result_shape(x: Shape, output_size: tuple[int, int], layout: str) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Symbol
+from ..ops import Primitive, Spec, Symbol, execute
 from ..options import is_integer
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -172,3 +172,13 @@ def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:
         if x is not None and np.may_share_memory(out, x):
             raise ValueError(f"{op}: out overlaps {name}; pass an array of its own")
     return out
+
+
+def results(op: str, primitive: Primitive, inputs: dict[str, Any], out: Any, **attrs: Any) -> tuple[Any, ...]:
+    """What ``primitive`` makes of checked arguments, its first result in ``out`` if that is given; ``inputs`` by the
+    names that the caller knows."""
+    if out is None:
+        return primitive(*inputs.values(), **attrs)
+    specs = [None if x is None else Spec(tuple(x.shape), x.dtype) for x in inputs.values()]
+    output(op, out, primitive.infer(*specs, **attrs)[0], **inputs)
+    return execute(primitive, tuple(inputs.values()), attrs, out=out)

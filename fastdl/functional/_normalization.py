@@ -85,7 +85,12 @@ def _side_by_side(full: Shape) -> tuple[list[int], int]:
 
 
 def _launch(
-    lowering: Lowering, y: Operand, statistics: Sequence[Any], arrays: Sequence[Any], given: bool, attrs: dict[str, Any]
+    lowering: Lowering,
+    y: Operand | None,
+    statistics: Sequence[Any],
+    arrays: Sequence[Any],
+    given: bool,
+    attrs: dict[str, Any],
 ) -> None:
     (x, weight, bias), (mean, var) = arrays, statistics
     kind, count, eps = attrs["kind"], attrs["count"], attrs["eps"]
@@ -136,6 +141,22 @@ def _vjp_normalize(grads: Any, inputs: Any, outputs: Any, *, centred: bool, **at
 
 
 normalize = Primitive("normalize", _infer_normalize, _lower_normalize, _vjp_normalize)
+
+
+def _infer_statistics(x: Spec, **attrs: Any) -> tuple[Spec, ...]:
+    return _infer_normalize(x, None, None, **attrs, eps=0.0)[1:]
+
+
+def _lower_statistics(lowering: Lowering, inputs: Any, outputs: Any, *, centred: bool, **attrs: Any) -> None:
+    _launch(lowering, None, outputs if centred else [None, *outputs], (*inputs, None, None), False, {**attrs, "eps": 0})
+
+
+def _vjp_statistics(grads: Any, inputs: Any, outputs: Any, **attrs: Any) -> Sequence[Any]:
+    return _vjp_normalize((None, *grads), (*inputs, None, None), (None, *outputs), **attrs, eps=0.0)[:1]
+
+
+statistics = Primitive("normalize_statistics", _infer_statistics, _lower_statistics, _vjp_statistics)
+"""What ``normalize`` gives beside y, for a gradient that does not know it from the forward pass."""
 
 
 def _lower_running(lowering: Lowering, inputs: Any, outputs: Any, momentum: float, values: int) -> None:

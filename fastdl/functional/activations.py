@@ -7,9 +7,9 @@ function have the same shape.
 
 from typing import Any
 
-from ..ops import PRIMITIVES, op
-from ._activations import gradient, option
-from ._door import choice, floats
+from ..ops import op
+from ._activations import activate, gradient, option
+from ._door import choice
 from ._draw import activations as draw
 from ._operands import graded1
 
@@ -21,17 +21,17 @@ def tanh_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
 
 
 @op(draw=draw.one)
-def tanh(x: Any) -> Any:
+def tanh(x: Any, *, out: Any = None) -> Any:
     """The hyperbolic tangent: y = (e**x - e**-x) / (e**x + e**-x), between -1 and 1.
 
     Equivalent to ``np.tanh(x)``, within two units in the last place; x float32 or float64 of any shape.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> tanh(np.float32([0, 1]))
     array([0.       , 0.7615942], dtype=float32)
     """
-    (y,) = PRIMITIVES["tanh"](*floats("tanh", x=x))
-    return y
+    return activate("tanh", "tanh", x, out)
 
 
 def sigmoid_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -41,18 +41,18 @@ def sigmoid_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
 
 
 @op(draw=draw.one)
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Any, *, out: Any = None) -> Any:
     """The logistic function: y = 1 / (1 + e**-x), between 0 and 1.
 
     Equivalent to ``1 / (1 + np.exp(-x))`` without its overflow, within three units in the last place; x float32 or
     float64 of any shape.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> sigmoid(np.float32([0, 1, -100]))
     array([5.000000e-01, 7.310586e-01, 3.783506e-44], dtype=float32)
     """
-    (y,) = PRIMITIVES["sigmoid"](*floats("sigmoid", x=x))
-    return y
+    return activate("sigmoid", "sigmoid", x, out)
 
 
 def softsign_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -62,17 +62,17 @@ def softsign_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.apart_from_zero)
-def softsign(x: Any) -> Any:
+def softsign(x: Any, *, out: Any = None) -> Any:
     """A squashing function with slow tails: y = x / (1 + |x|), between -1 and 1.
 
     Equivalent to ``x / (1 + np.abs(x))``; x float32 or float64 of any shape. An infinity gives NaN, as in the formula.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> softsign(np.float32([-1, 0, 3]))
     array([-0.5 ,  0.  ,  0.75], dtype=float32)
     """
-    (y,) = PRIMITIVES["softsign"](*floats("softsign", x=x))
-    return y
+    return activate("softsign", "softsign", x, out)
 
 
 def _softplus_options(name: str, beta: float, threshold: float) -> dict[str, float]:
@@ -87,19 +87,19 @@ def softplus_backward(grad: Any, x: Any, *, beta: float = 1.0, threshold: float 
 
 
 @op(draw=draw.softplus)
-def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0, out: Any = None) -> Any:
     """A smooth relu: y = log(1 + e**(beta x)) / beta, and y = x where beta x > threshold.
 
     Equivalent to ``np.where(beta * x > threshold, x, np.logaddexp(0, beta * x) / beta)``: it does not overflow, and
     keeps the digits of small results. x float32 or float64 of any shape; beta and threshold finite numbers, beta not 0.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> softplus(np.float64([-1, 0, 100])).round(4)
     array([  0.3133,   0.6931, 100.    ])
     """
     options = _softplus_options("softplus", beta, threshold)
-    (y,) = PRIMITIVES["softplus"](*floats("softplus", x=x), **options)
-    return y
+    return activate("softplus", "softplus", x, out, **options)
 
 
 def silu_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -109,18 +109,18 @@ def silu_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.wide)
-def silu(x: Any) -> Any:
+def silu(x: Any, *, out: Any = None) -> Any:
     """The input times how much of it passes, also called swish: y = x s(x) = x / (1 + e**-x).
 
     Equivalent to ``x / (1 + np.exp(-x))``, within four units in the last place; x float32 or float64 of any shape.
     -inf gives NaN, as in the formula. Source: Ramachandran, Zoph and Le, "Searching for activation functions" (2017).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> silu(np.float64([-1, 0, 1])).round(4)
     array([-0.2689,  0.    ,  0.7311])
     """
-    (y,) = PRIMITIVES["silu"](*floats("silu", x=x))
-    return y
+    return activate("silu", "silu", x, out)
 
 
 def mish_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -130,20 +130,20 @@ def mish_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.wide)
-def mish(x: Any) -> Any:
+def mish(x: Any, *, out: Any = None) -> Any:
     """As silu with another gate: y = x tanh(log(1 + e**x)).
 
     Equivalent to ``x * np.tanh(np.log1p(np.exp(x)))`` without its overflow, within four units in the last place; x
     float32 or float64 of any shape. The hyperbolic tangent of the logarithm is a fraction in e**x, which is what is
     computed. -inf gives NaN, as in the formula. Source: Misra, "Mish: a self regularized non-monotonic activation
     function" (2019).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> mish(np.float64([-1, 0, 1])).round(4)
     array([-0.3034,  0.    ,  0.8651])
     """
-    (y,) = PRIMITIVES["mish"](*floats("mish", x=x))
-    return y
+    return activate("mish", "mish", x, out)
 
 
 def _gelu(name: str, approximate: str) -> str:
@@ -162,7 +162,7 @@ def gelu_backward(grad: Any, x: Any, *, approximate: str = "none") -> tuple[Any]
 
 
 @op(draw=draw.gelu)
-def gelu(x: Any, *, approximate: str = "none") -> Any:
+def gelu(x: Any, *, approximate: str = "none", out: Any = None) -> Any:
     """The input times the probability that a normal number is below it: y = x P(Z < x).
 
     P(Z < x) = (1 + erf(x / sqrt(2))) / 2. Equivalent to ``x * scipy.stats.norm.cdf(x)``, within five units in the last
@@ -173,11 +173,11 @@ def gelu(x: Any, *, approximate: str = "none") -> Any:
 
     Raises ValueError if ``approximate`` is neither "none" nor "tanh". Source: Hendrycks and Gimpel, "Gaussian error
     linear units" (2016).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> gelu(np.float64([-1, 0, 1])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
     row = _gelu("gelu", approximate)
-    (y,) = PRIMITIVES[row](*floats("gelu", x=x))
-    return y
+    return activate("gelu", row, x, out)

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..ops import op
 from ..options import is_number
-from ._door import check_grad, describe, floats
+from ._door import check_grad, describe, floats, results
 from ._draw import normalization as draw
-from ._normalization import gradients_given, normalize, normalize_given, update_running
+from ._normalization import gradients_given, normalize, normalize_given, statistics, update_running
 from .normalization import check_channels, eps_of, saved
 
 _ABSENT = ("weight", "bias", "running_mean", "running_var")
@@ -62,6 +62,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    out: Any = None,
 ) -> Any:
     """Give each channel mean 0 and variance 1 over the batch, then scale and shift it.
 
@@ -76,8 +77,9 @@ def batch_norm(
     statistics broadcast along the channels.
 
     x (N, C) or (N, C, ...), float32 or float64; all others (C,) of its dtype, or None: no scale, no shift; without
-    running statistics, in training only, the new ones are None, too. Nothing is changed in place. Numerics: the mean
-    first, then the squares around it, partial sums in float64. Source: Ioffe and Szegedy, Batch normalization (2015).
+    running statistics, in training only, the new ones are None, too. Nothing is changed in place. ``out``
+    takes y; it may not overlap an argument. Numerics: the mean first, then the squares around it, partial sums in
+    float64. Source: Ioffe and Szegedy, Batch normalization (2015).
 
     Raises ValueError if shapes do not fit together, or if a channel has fewer than two values in training.
 
@@ -92,9 +94,10 @@ def batch_norm(
     name = "batch_norm"
     x, weight, bias, mean, var = _arrays(name, x, weight, bias, running_mean, running_var, training)
     momentum, attrs = _attributes(name, x, momentum, eps)
+    inputs = {"x": x, "weight": weight, "bias": bias}
     if not training:
-        return normalize_given(x, weight, bias, mean, var, **attrs)[0]
-    y, batch_mean, batch_var = normalize(x, weight, bias, centred=True, **attrs)
+        return results(name, normalize_given, {**inputs, "running_mean": mean, "running_var": var}, out, **attrs)[0]
+    y, batch_mean, batch_var = results(name, normalize, inputs, out, centred=True, **attrs)
     if mean is None:
         return y, None, None
     new_mean, new_var = update_running(mean, var, batch_mean, batch_var, momentum=momentum, values=_values(x))
@@ -141,11 +144,10 @@ def batch_norm_backward(
             check_grad(name, value, channels, x.dtype, key, "the new statistics")
     mean, var = saved(name, channels, x.dtype, mean=mean, var=var)
     if mean is None:
-        _, mean, var = normalize(x, weight, bias, centred=True, **attrs)
-    statistics = of_mean, of_var
+        mean, var = statistics(x, kind=attrs["kind"], count=attrs["count"], centred=True)
     assert normalize.vjp is not None and update_running.vjp is not None
     options = {"momentum": momentum, "values": _values(x)}
-    *kept, to_mean, to_var = update_running.vjp(statistics, (None,) * 4, (None,) * 2, **options)
+    *kept, to_mean, to_var = update_running.vjp((of_mean, of_var), (None,) * 4, (None,) * 2, **options)
     dx, dw, db = normalize.vjp((of_y, to_mean, to_var), (x, weight, bias), (None, mean, var), centred=True, **attrs)
     if old_mean is None:
         return dx, dw, db, None, None

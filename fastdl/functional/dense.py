@@ -14,7 +14,7 @@ import numpy as np
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import elementwise, reductions, shape
 from ._activations import NAMED, TABLE, gradient
-from ._door import check_grad, choice, describe, floats, output
+from ._door import check_grad, choice, describe, floats, results
 from ._draw import dense as draw
 from ._lowering import broadcast_shape
 from ._operands import saved
@@ -213,15 +213,11 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     fused = activation in FUSED
     attrs = {"activation": activation if fused else "identity"}
     row, options = NAMED[activation]
-    if out is not None:
-        specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
-        (spec,) = _infer_dense(*specs, **attrs)  # type: ignore[arg-type]
-        output("dense", out, spec, x=x, weight=weight, bias=bias)
-        (z,) = execute(_dense, (x, weight, bias), attrs, out=out)
-        return z if fused else execute(PRIMITIVES[row], (z,), options, out=out)[0]
-    (z,) = _dense(x, weight, bias, **attrs)
+    (z,) = results("dense", _dense, {"x": x, "weight": weight, "bias": bias}, out, **attrs)
+    if fused:
+        return z
     # What is differentiated from its argument is a node of its own: a gradient then finds z and needs no product.
-    return z if fused else PRIMITIVES[row](z, **options)[0]
+    return PRIMITIVES[row](z, **options)[0] if out is None else execute(PRIMITIVES[row], (z,), options, out=out)[0]
 
 
 def dense_backward(

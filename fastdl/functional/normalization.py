@@ -13,9 +13,9 @@ import numpy as np
 
 from ..ops import Shape, op
 from ..options import is_integer, is_number
-from ._door import check_grad, describe, floats
+from ._door import check_grad, describe, floats, results
 from ._draw import normalization as draw
-from ._normalization import gradients, normalize, statistics_shape
+from ._normalization import gradients, normalize, statistics, statistics_shape
 
 
 def eps_of(name: str, eps: Any) -> float:
@@ -40,11 +40,11 @@ def check_channels(name: str, x: Any, least: int, **parameters: Any) -> None:
             )
 
 
-def saved(name: str, like: Shape, dtype: Any, **statistics: Any) -> list[Any]:
+def saved(name: str, like: Shape, dtype: Any, **given: Any) -> list[Any]:
     """Statistics of the forward pass, checked; all None if one of them was not given."""
-    if any(value is None for value in statistics.values()):
-        return [None] * len(statistics)
-    return [check_grad(name, value, like, dtype, key, "the statistics") for key, value in statistics.items()]
+    if any(value is None for value in given.values()):
+        return [None] * len(given)
+    return [check_grad(name, value, like, dtype, key, "the statistics") for key, value in given.items()]
 
 
 def _last_axes(name: str, x: Any, weight: Any, bias: Any, normalized_shape: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _backward(
     like = statistics_shape(tuple(x.shape), attrs["kind"], attrs["count"])
     mean, var = saved(name, like, x.dtype, mean=mean, var=var)
     if mean is None:
-        _, mean, var = normalize(x, weight, bias, centred=True, **attrs)
+        mean, var = statistics(x, kind=attrs["kind"], count=attrs["count"], centred=True)
     return gradients(grad, x, weight, bias, mean, var, given=False, **attrs)
 
 
@@ -95,6 +95,7 @@ def layer_norm(
     *,
     normalized_shape: int | Sequence[int] | None = None,
     eps: float = 1e-5,
+    out: Any = None,
 ) -> Any:
     """Give each sample mean 0 and variance 1 along its last axes, then scale and shift each of its elements.
 
@@ -103,8 +104,9 @@ def layer_norm(
     ``(x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * weight + bias`` for one axis.
 
     x float32 or float64 of at least one dimension; weight and bias, of its dtype, have the shape of the axes
-    normalised over, or are None. Numerics: the mean first, then the squares around it, sums in float64 of sums of 512
-    elements in x's dtype. Source: Ba, Kiros and Hinton, Layer normalization (2016).
+    normalised over, or are None. Numerics: the mean first, then the squares around it, sums in float64 of sums of 2048
+    elements in x's dtype. ``out`` takes the result; it may not overlap an argument. Source: Ba,
+    Kiros and Hinton, Layer normalization (2016).
 
     Raises ValueError if shapes do not fit together.
 
@@ -114,7 +116,8 @@ def layer_norm(
     """
     x, weight, bias = floats("layer_norm", x=x, weight=weight, bias=bias, optional=("weight", "bias"))
     attrs = _last_axes("layer_norm", x, weight, bias, normalized_shape)
-    return normalize(x, weight, bias, eps=eps_of("layer_norm", eps), centred=True, **attrs)[0]
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    return results("layer_norm", normalize, inputs, out, eps=eps_of("layer_norm", eps), centred=True, **attrs)[0]
 
 
 def layer_norm_backward(
@@ -183,7 +186,7 @@ def rms_norm_backward(
     like = statistics_shape(tuple(x.shape), attrs["kind"], attrs["count"])
     (square,) = saved(name, like, x.dtype, mean_square=mean_square)
     if square is None:
-        _, square = normalize(x, weight, None, centred=False, **attrs)
+        (square,) = statistics(x, kind=attrs["kind"], count=attrs["count"], centred=False)
     return gradients(grad, x, weight, None, None, square, given=False, **attrs)[:2]
 
 

@@ -8,9 +8,9 @@ left, except where a text says otherwise.
 import math
 from typing import Any
 
-from ..ops import PRIMITIVES, Shape, op
+from ..ops import Shape, op
 from . import comparisons, elementwise, shape
-from ._activations import ELU, SELU, gradient, option
+from ._activations import ELU, SELU, activate, gradient, option
 from ._door import describe, floats
 from ._draw import activations as draw
 from ._lowering import binary
@@ -43,17 +43,17 @@ def relu_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
 
 
 @op(draw=draw.apart_from_zero)
-def relu(x: Any) -> Any:
+def relu(x: Any, *, out: Any = None) -> Any:
     """Keep what is positive: y = max(x, 0).
 
     Equivalent to ``np.maximum(x, 0)``; x float32 or float64 of any shape. NaN stays NaN. The gradient at 0 is 0.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> relu(np.float32([-1, 0, 2]))
     array([0., 0., 2.], dtype=float32)
     """
-    (y,) = PRIMITIVES["relu"](*floats("relu", x=x))
-    return y
+    return activate("relu", "relu", x, out)
 
 
 def leaky_relu_backward(grad: Any, x: Any, negative_slope: float = 0.01) -> tuple[Any]:
@@ -64,19 +64,19 @@ def leaky_relu_backward(grad: Any, x: Any, negative_slope: float = 0.01) -> tupl
 
 
 @op(draw=draw.leaky_relu)
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(x: Any, negative_slope: float = 0.01, *, out: Any = None) -> Any:
     """Keep what is positive, and a little of the rest: y = x where x > 0, else negative_slope x.
 
     Equivalent to ``np.where(x > 0, x, negative_slope * x)``; x float32 or float64 of any shape, the slope a finite
     number. Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models" (2013).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> leaky_relu(np.float32([-1, 0, 2]))
     array([-0.01,  0.  ,  2.  ], dtype=float32)
     """
     slope = option("leaky_relu", "negative_slope", negative_slope)
-    (y,) = PRIMITIVES["leaky_relu"](*floats("leaky_relu", x=x), negative_slope=slope)
-    return y
+    return activate("leaky_relu", "leaky_relu", x, out, negative_slope=slope)
 
 
 def _vjp_prelu(grads: Any, inputs: Any, outputs: Any) -> tuple[Any, Any]:
@@ -159,19 +159,19 @@ def elu_backward(grad: Any, x: Any, alpha: float = 1.0) -> tuple[Any]:
 
 
 @op(draw=draw.elu)
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: Any, alpha: float = 1.0, *, out: Any = None) -> Any:
     """Straight above 0, an exponential that levels off below: y = x where x > 0, else alpha (e**x - 1).
 
     Equivalent to ``np.where(x > 0, x, alpha * np.expm1(x))``, within three units in the last place, also near 0; x
     float32 or float64 of any shape, alpha a finite number. Source: Clevert, Unterthiner and Hochreiter, "Fast and
     accurate deep network learning by exponential linear units" (2015).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> elu(np.float64([-1, 0, 2])).round(4)
     array([-0.6321,  0.    ,  2.    ])
     """
-    (y,) = PRIMITIVES["elu"](*floats("elu", x=x), **_elu_options("elu", alpha))
-    return y
+    return activate("elu", "elu", x, out, **_elu_options("elu", alpha))
 
 
 def selu_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -181,19 +181,19 @@ def selu_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.apart_from_zero)
-def selu(x: Any) -> Any:
+def selu(x: Any, *, out: Any = None) -> Any:
     """elu with constants that keep mean 0 and variance 1: y = scale x where x > 0, else scale alpha (e**x - 1).
 
     scale = 1.0507..., alpha = 1.6732.... Equivalent to ``scale * np.where(x > 0, x, alpha * np.expm1(x))``, within
     three units in the last place; x float32 or float64 of any shape. Source: Klambauer et al., "Self-normalizing neural
     networks" (2017).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> selu(np.float64([-1, 0, 2])).round(4)
     array([-1.1113,  0.    ,  2.1014])
     """
-    (y,) = PRIMITIVES["elu"](*floats("selu", x=x), **SELU)
-    return y
+    return activate("selu", "elu", x, out, **SELU)
 
 
 def celu_backward(grad: Any, x: Any, alpha: float = 1.0) -> tuple[Any]:
@@ -204,18 +204,18 @@ def celu_backward(grad: Any, x: Any, alpha: float = 1.0) -> tuple[Any]:
 
 
 @op(draw=draw.celu)
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: Any, alpha: float = 1.0, *, out: Any = None) -> Any:
     """elu without a corner for any alpha: y = x where x > 0, else alpha (e**(x / alpha) - 1).
 
     Equivalent to ``np.where(x > 0, x, alpha * np.expm1(x / alpha))``; x float32 or float64 of any shape, alpha a finite
     number other than 0. Source: Barron, "Continuously differentiable exponential linear units" (2017).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> celu(np.float64([-1, 0, 2]), 0.5).round(4)
     array([-0.4323,  0.    ,  2.    ])
     """
-    (y,) = PRIMITIVES["elu"](*floats("celu", x=x), **_celu_options("celu", alpha))
-    return y
+    return activate("celu", "elu", x, out, **_celu_options("celu", alpha))
 
 
 def hard_sigmoid_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -225,17 +225,17 @@ def hard_sigmoid_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.apart_from_threes)
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: Any, *, out: Any = None) -> Any:
     """The logistic function drawn with a ruler: y = x / 6 + 1/2, at least 0 and at most 1.
 
     Equivalent to ``np.clip(x + 3, 0, 6) / 6``; x float32 or float64 of any shape. The gradient at -3 and 3 is 0.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> hard_sigmoid(np.float32([-4, 0, 1.5]))
     array([0.  , 0.5 , 0.75], dtype=float32)
     """
-    (y,) = PRIMITIVES["hard_sigmoid"](*floats("hard_sigmoid", x=x))
-    return y
+    return activate("hard_sigmoid", "hard_sigmoid", x, out)
 
 
 def hard_swish_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -245,15 +245,15 @@ def hard_swish_backward(grad: Any, x: Any) -> tuple[Any]:
 
 
 @op(draw=draw.apart_from_threes)
-def hard_swish(x: Any) -> Any:
+def hard_swish(x: Any, *, out: Any = None) -> Any:
     """silu with a gate that is drawn with a ruler: y = x hard_sigmoid(x).
 
     Equivalent to ``x * np.clip(x + 3, 0, 6) / 6``; x float32 or float64 of any shape. -inf gives NaN, as in the
     formula. The gradient at -3 is 0, at 3 it is 1. Source: Howard et al., "Searching for MobileNetV3" (2019).
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> hard_swish(np.float32([-1.5, 1.5, 4]))
     array([-0.375,  1.125,  4.   ], dtype=float32)
     """
-    (y,) = PRIMITIVES["hard_swish"](*floats("hard_swish", x=x))
-    return y
+    return activate("hard_swish", "hard_swish", x, out)

@@ -11,7 +11,7 @@ from typing import Any
 from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec, op
 from . import elementwise, reductions
-from ._door import array, axis_of, floats
+from ._door import array, axis_of, floats, results
 from ._draw import activations as draw
 from ._operands import graded1
 
@@ -82,20 +82,21 @@ _softmax_grad = _line_primitive("softmax_grad", _vjp_softmax_grad, 0.5)
 
 
 @op(draw=draw.lines)
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
     """Turn each line along an axis into positive weights that add up to 1: y_i = e**x_i / sum_j e**x_j.
 
     Equivalent to ``e / e.sum(axis, keepdims=True)`` with ``e = np.exp(x - x.max(axis, keepdims=True))``: the maximum
     keeps the powers from overflowing. x float32 or float64 of at least one dimension. A line with a NaN or +inf, or
     with nothing but -inf, gives NaN.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> softmax(np.float32([0, 0]))
     array([0.5, 0.5], dtype=float32)
     """
     axis = _line("softmax", x, axis)
-    (y,) = _softmax(*floats("softmax", x=x), axis=axis)
-    return y
+    (x,) = floats("softmax", x=x)
+    return results("softmax", _softmax, {"x": x}, out, axis=axis)[0]
 
 
 def log_softmax_backward(grad: Any, x: Any, axis: int = -1, *, output: Any = None) -> tuple[Any]:
@@ -120,16 +121,17 @@ _log_softmax_grad = _line_primitive("log_softmax_grad", _vjp_log_softmax_grad, 0
 
 
 @op(draw=draw.lines)
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
     """The logarithm of softmax without the detour through tiny numbers: y_i = x_i - log(sum_j e**x_j).
 
     Equivalent to ``d - np.log(np.exp(d).sum(axis, keepdims=True))`` with ``d = x - x.max(axis, keepdims=True)``. x
     float32 or float64 of at least one dimension. A line with a NaN or +inf, or with nothing but -inf, gives NaN.
+    ``out`` takes the result; it may not overlap x.
 
     >>> import numpy as np
     >>> log_softmax(np.float32([1000, 1000]))
     array([-0.6931472, -0.6931472], dtype=float32)
     """
     axis = _line("log_softmax", x, axis)
-    (y,) = _log_softmax(*floats("log_softmax", x=x), axis=axis)
-    return y
+    (x,) = floats("log_softmax", x=x)
+    return results("log_softmax", _log_softmax, {"x": x}, out, axis=axis)[0]

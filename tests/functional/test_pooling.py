@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import fastdl as fd
 from fastdl import functional as F
 from fastdl import reference
 from fastdl._kernels import threads
+from fastdl.functional._windows import attributes
 from fastdl.ops import PRIMITIVES
 
 DTYPES = (np.float32, np.float64)
@@ -154,3 +156,22 @@ ERRORS = [
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 7, 9), (3, 2, 2, 3), (1, 1, 5, 1023), (1, 2, 3, 1030), (2, 1, 31, 70), (5, 3, 8, 8)]
+)
+def test_pairs_with_and_without_the_index(shape, dtype):
+    """Alone the windows of 2 x 2 have kernels that keep no index; recorded, the index is a result: the same bits."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 3, shape).astype(dtype)  # with ties
+    x[rng.random(shape) < 0.05] = np.nan
+    x[rng.random(shape) < 0.05] = -0.0
+    y, index = PRIMITIVES["max_pool2d"](x, **attributes("", x, 2, None, 0, 1, False, "NCHW"))
+    for found in (F.max_pool2d(x, 2), fd.compile(lambda x: F.max_pool2d(x, 2))(x)):
+        np.testing.assert_array_equal(found, y)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(y))
+    g = rng.standard_normal(y.shape).astype(dtype)
+    (alone,), (known,) = F.max_pool2d_backward(g, x, 2), F.max_pool2d_backward(g, x, 2, index=index)
+    np.testing.assert_array_equal(alone, known)

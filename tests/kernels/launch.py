@@ -32,6 +32,14 @@ def add(a, b):
     return y
 
 
+def largest(x):
+    """The largest of x, by the kernels' ``maximum``."""
+    y = np.full(1, np.nan, x.dtype)
+    arguments = [Buffer.external(0), Buffer.external(1), x.size]
+    program(own("largest"), [x.dtype.name], arguments, cells=1, bases=2).run([address_of(y), address_of(x)])
+    return y[0]
+
+
 def check(n=100_000, dtype="float32"):
     """Add two arrays; fails if the sum is wrong."""
     a, b = np.arange(n, dtype=dtype), np.full(n, 0.5, dtype)

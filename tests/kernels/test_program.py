@@ -170,6 +170,24 @@ class TestScratch:
         arena.give(too_large)
         assert arena.take(200_000).memory is not too_large.memory
 
+    def test_large_results_come_back_with_their_last_view(self, monkeypatch):
+        monkeypatch.setattr(arena, "_free", {})
+        monkeypatch.setattr(arena, "_kept", 0)
+        monkeypatch.setattr(arena, "LARGE_BYTES", 10_000)
+        assert arena.allocator(9_999) is np.empty
+        new = arena.allocator(10_000)
+        y = new((50, 50), np.dtype(np.float32))
+        assert y.shape == (50, 50) and y.dtype == np.float32 and type(y) is np.ndarray and y.flags.writeable
+        place = address_of(y)
+        assert place % arena.ALIGNMENT == 0
+        view = y.reshape(-1)[10:]
+        del y
+        assert address_of(new((50, 50), np.dtype(np.float32))) != place, "the view still looks at it"
+        assert type(view[3:]) is np.ndarray
+        view[...] = 1
+        del view
+        assert address_of(new((50, 50), np.dtype(np.float32))) == place
+
     def test_a_run_that_the_garbage_collector_finishes_inside_take(self):
         """`take` allocates, which may collect a run in a cycle, which gives its arena back: in the same thread."""
         with arena._lock:

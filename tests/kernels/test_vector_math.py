@@ -176,22 +176,15 @@ def test_vectors_and_single_elements_agree(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", WIDER)
-def test_ordered_integers(dtype):
-    """The order of floats, and the way back."""
-    import numba
-
-    from fastdl._kernels import compiler, vector_max
-
-    def there_and_back(x, order, y):
-        for i in range(x.size):
-            order[i] = vector_max.ordered(x[i])
-            y[i] = vector_max.from_ordered(x[i], order[i])
-
-    info = np.finfo(dtype)
-    x = np.array(
-        [-np.inf, info.min, -1, -info.smallest_subnormal, 0, info.smallest_subnormal, 1, np.inf, np.nan], dtype
-    )
-    order, y = np.empty(x.size, np.int64), np.empty_like(x)
-    numba.njit(**compiler.OPTIONS)(there_and_back)(x, order, y)
-    assert (np.diff(order) > 0).all()
-    np.testing.assert_array_equal(y, x)
+def test_the_largest_of_many(launch, dtype):
+    """Wherever it stands and however many there are; a NaN may be passed over, an infinity may not."""
+    rng = np.random.default_rng(0)
+    for n in (*range(1, 20), 63, 64, 65, 100, 200):
+        x = rng.standard_normal(n).astype(dtype) - 5
+        for place in {0, n // 2, n - 1}:
+            for top in (3, np.inf, -np.inf):
+                x[place] = top
+                assert launch.largest(x) == x.max()
+    assert launch.largest(np.full(50, -np.inf, dtype)) == -np.inf
+    x = np.array([np.nan, *range(70)], dtype)[::-1].copy()
+    assert launch.largest(x) == 69 or np.isnan(launch.largest(x))

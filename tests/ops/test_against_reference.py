@@ -20,21 +20,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from(["float32", "float64"])
 
 
-class PoisoningNumPy:
-    """NumPy whose fresh memory holds a number that no op would compute."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-    def empty(self, *args, **options):
-        fresh = np.empty(*args, **options)
-        fresh.fill(self._value if fresh.dtype.kind == "f" else self._value == POISONS[0])
-        return fresh
-
-
 @contextlib.contextmanager
 def poisoned(value):
     """Outputs and arenas start with ``value`` in them, the latter with the bytes of a NaN where it is one."""
@@ -46,11 +31,20 @@ def poisoned(value):
         whole.view(np.float64)[...] = value
         return taken
 
+    def empty_poisoned(shape, dtype):
+        fresh = np.empty(shape, dtype)
+        fresh.fill(value if fresh.dtype.kind == "f" else value == POISONS[0])
+        return fresh
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arena, "take", take_poisoned)
         for module in (ops, plan):
-            patch.setattr(module, "np", PoisoningNumPy(value))
-        yield
+            patch.setattr(module, "allocator", lambda nbytes: empty_poisoned)
+        ops._eager_program.cache_clear()
+        try:
+            yield
+        finally:
+            ops._eager_program.cache_clear()
 
 
 def assert_right(function, case):

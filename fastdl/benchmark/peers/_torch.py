@@ -40,10 +40,11 @@ def _task(row: Row, make: Callable[..., Any], arrays: dict[str, Any], note: str,
     grad = tensors.pop("grad", None)
     function, wanted = make(row.spec, tensors)
     if not row.kind.endswith(" grad"):
+        kept = {"out": torch.empty_like(tensors["x"])} if row.spec.get("op") in _WITH_OUT else {}
 
         def forward() -> Any:
             with torch.inference_mode():
-                return function()
+                return function(**kept)
 
         return repeated(forward, lambda y: [y.contiguous().numpy()], note)
     leaves = [tensors[name].requires_grad_() for name in wanted]
@@ -96,8 +97,13 @@ def _map(spec: Any, a: Any) -> Any:
     if name == "max_pool2d":
         return lambda: T.max_pool2d(x, 2), ("x",)
     if name in ("softmax", "log_softmax"):
-        return lambda: getattr(torch, name)(x, -1), ("x",)
-    return lambda: getattr(T if name == "gelu" else torch, name)(x), ("x",)
+        return lambda **out: getattr(torch, name)(x, -1, **out), ("x",)
+    if name == "relu":  # its name in the module takes no out=
+        return lambda **out: torch.ops.aten.relu.out(x, **out) if out else torch.relu(x), ("x",)
+    return lambda **out: getattr(torch._C._nn if name == "gelu" else torch, name)(x, **out), ("x",)
+
+
+_WITH_OUT = ("relu", "sigmoid", "tanh", "gelu", "softmax", "log_softmax")  # maps into an array that is given
 
 
 _FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}

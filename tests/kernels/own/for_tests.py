@@ -8,6 +8,7 @@ import numpy as np
 from fastdl._kernels import vectors as v
 from fastdl._kernels.block import integer, integers, number, pointer, real, shift
 from fastdl._kernels.compiler import inline
+from fastdl._kernels.vector_max import maximum
 
 
 def add(args, lo, hi, worker):
@@ -165,3 +166,9 @@ def square(args, lo, hi, worker):
         row = v.load(shift(y, i * lanes))
         v.stream(shift(y, i * lanes), row + row)
     v.fence()
+
+
+def largest(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """Slots: y, x, n."""
+    y, x = pointer(args, 0), pointer(args, 1)
+    y[0] = maximum(x, integer(args, 2))
