@@ -168,15 +168,17 @@ def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows
         flat = (min(tile_rows, rows - row) - 1) * columns + n
         # A tile that is copied to y afterwards may have more columns than are needed: whole vectors.
         end = flat if own or direct else -(-flat // lanes) * lanes
-        for right in range(-(-flat // tile_columns)):
-            j = right * tile_columns
-            block[13] = min(tile_columns, end - j)
+        tiles, vectors = -(-flat // tile_columns), -(-flat // lanes)
+        for right in range(tiles):
+            j = vectors * right // tiles * lanes
+            last = min(end, vectors * (right + 1) // tiles * lanes)
+            block[13] = last - j
             place, stride = tile, tile_columns
             if direct:
                 place, stride = shift(target, j), stride_y
             _product(args, block, worker, place, stride, weight, shift(b, j), taps, bias)
             if not direct:
-                last = min(flat, j + tile_columns)
+                last = min(flat, last)
                 _put(target, stride_y, row_y, sizes[12], tile, tile_columns, block[12], columns, n, j, last)
 
 

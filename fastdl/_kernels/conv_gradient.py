@@ -1,84 +1,89 @@
-"""The gradient of a convolution with respect to its kernels. Letters and planes: see ``conv.py``."""
+"""The gradient of a convolution with respect to its kernels. Letters and planes: see ``conv.py``.
 
-from .block import integer, integers, number, pointer, shift, stack
-from .compiler import merge
+dW[o, c, tap] is the sum over all pixels of g[o, pixel] x[c, the pixel below the tap]: a product whose terms are pixels.
+Output channels lie on the lanes, so g is transposed, strip by strip. The pixels of x are read where they lie, in the
+image or its planes: a row of the product is a channel and a tap, and starts where the pixels below that tap start.
+Rows of a strip are the groups of the product, so that nothing between them takes part.
+"""
+
+from .block import address, call, integer, integers, pointer, shift, stack_integers
+from .compiler import inline
 from .conv import fill_planes
-from .matmul import dots_block
+from .vectors import transpose, width
 
 
-@merge
-def _copy_row(args, target, source, n):  # type: ignore[no-untyped-def]
-    """n elements in steps of 16: up to 15 more are read and written."""
-    lanes = stack(args, 16)
-    for j in range(0, n, 16):
-        p, q = shift(target, j), shift(source, j)
-        for k in range(16):
-            lanes[k] = q[k]
-        for k in range(16):
-            p[k] = lanes[k]
-
-
-@merge
-def _gather(args, pixels, stride, planes, columns, offsets, taps, rows, row_length):  # type: ignore[no-untyped-def]
-    """Row k of ``pixels`` gets the pixels below tap k: ``rows`` times ``row_length`` of them."""
-    for k in range(taps):
-        target, source = shift(pixels, k * stride), shift(planes, offsets[k])
-        for j in range(rows):
-            _copy_row(args, shift(target, j * row_length), shift(source, j * columns), row_length)
+@inline
+def _turn(target, stride_target, source, stride_source, rows, columns):  # type: ignore[no-untyped-def]
+    """target[j, i] = source[i, j] for rows i and columns j, square by square; the last ones overlap those before."""
+    lanes = width(target)
+    if rows < lanes or columns < lanes:
+        for i in range(rows):
+            p, q = shift(target, i), shift(source, i * stride_source)
+            for j in range(columns):
+                p[j * stride_target] = q[j]
+        return
+    for block in range(-(-rows // lanes)):
+        i = min(block * lanes, rows - lanes)
+        for across in range(-(-columns // lanes)):
+            j = min(across * lanes, columns - lanes)
+            place = shift(source, i * stride_source + j)
+            transpose(shift(target, j * stride_target + i), stride_target, place, stride_source)
 
 
 def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Partial sums of the gradient with respect to the weight: products of g with the pixels below each tap.
+    """Partial sums of the gradient with respect to the weight.
 
-    A cell is a chunk of the rows of all results together, for one group and a block of input channels. The rows go in
-    batches whose pixels, those of g and those below each tap, are gathered to rows of a matrix: the sums are long then.
-    Slots: partial sums (chunks, groups, O, C, U V), g, x, sizes, shape of the planes, offsets of the taps of a channel
-    block, worker scratch and its stride, elements of the planes, of the matrix of pixels and of a row of it.
-    sizes: groups, channels of a group in g and in x, channels in a block, rows of a chunk, rows of a batch, images x P,
-    P, Q, taps of a channel, rows of a plane beyond those of the result.
+    A cell is a chunk of the rows, or pieces of rows, of all results together, of a group, for a block of channels of x.
+    Slots: partial sums (chunks, groups, O, C, U V), g, x, sizes, shape of the planes, where the pixels below the taps
+    of a channel block start, where g starts for each row of a strip, worker scratch and its stride, elements of the
+    planes and of g transposed, the kernel ``product.block``.
+    sizes: 0 groups, 1, 2 channels of a group in g and in x, 3 channels in a block, 4 pieces in a chunk, 5 pieces in a
+    strip (of one row only where rows are cut), 6 images x P x pieces of a row, 7 P, 8 Q, 9 taps of a channel, 10 rows
+    of a plane beyond those of the result, 11 whether the image is its own planes, 12 whether rows follow each other
+    without a gap, 13 columns of a panel of g, 14 pieces of a row, 15 columns of a piece.
     """
     sums, g, x = pointer(args, 0), pointer(args, 1), pointer(args, 2)
-    sizes, shape, offsets = integers(args, 3), integers(args, 4), integers(args, 5)
-    planes = shift(pointer(args, 6), worker * integer(args, 7))
-    pixels = shift(planes, integer(args, 8))
-    grads, stride = shift(pixels, integer(args, 9)), integer(args, 10)
+    sizes, shape = integers(args, 3), integers(args, 4)
+    scratch = shift(pointer(args, 7), worker * integer(args, 8))
+    turned = shift(scratch, integer(args, 9))
+    totals = shift(turned, integer(args, 10))
     groups, out_channels, in_channels, block_channels = sizes[0], sizes[1], sizes[2], sizes[3]
-    chunk_rows, batch_rows, all_rows, rows, columns, taps = sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9]
-    extra, blocks = sizes[10], -(-in_channels // block_channels)
-    zero = number(args, 0)
+    chunk_rows, strip_rows, all_rows, rows, columns, taps = sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9]
+    across, pieces, piece_columns, blocks = sizes[13], sizes[14], sizes[15], -(-in_channels // block_channels)
+    stride_totals = -(-out_channels // across) * across
+    block = stack_integers(args, 19)
+    for k in range(19):
+        block[k] = 0
+    block[0], block[1], block[4], block[5], block[6] = address(totals), stride_totals, 1, shape[3], integer(args, 5)
+    block[7], block[8], block[11], block[13] = address(turned), across, integer(args, 6), out_channels
     for cell in range(lo, hi):
-        first_channel = cell % blocks * block_channels
-        channels = min(block_channels, in_channels - first_channel)
+        first = cell % blocks * block_channels
+        channels = min(block_channels, in_channels - first)
         group, chunk = cell // blocks % groups, cell // (blocks * groups)
-        total = shift(sums, ((chunk * groups + group) * out_channels * in_channels + first_channel) * taps)
-        for o in range(out_channels):
-            for k in range(channels * taps):
-                total[o * in_channels * taps + k] = zero
-        last = min(all_rows, (chunk + 1) * chunk_rows)
-        for number_of_batch in range(-((chunk * chunk_rows - last) // batch_rows)):
-            first = chunk * chunk_rows + number_of_batch * batch_rows
-            batch = min(batch_rows, last - first)
-            done = 0
-            while done < batch:
-                image, row = (first + done) // rows * groups + group, (first + done) % rows
-                count = min(rows - row, batch - done)
-                source = shift(x, (image * in_channels + first_channel) * shape[0] * shape[1])
-                fill_planes(args, planes, source, shape, channels, row, count + extra, 0)
-                place = done * columns
-                _gather(args, shift(pixels, place), stride, planes, shape[3], offsets, channels * taps, count, columns)
-                for o in range(out_channels):
-                    source = shift(g, ((image * out_channels + o) * rows + row) * columns)
-                    target = shift(grads, o * stride + place)
-                    for j in range(count * columns):
-                        target[j] = source[j]
-                done += count
-            used = batch * columns
-            whole = -(-used // 16) * 16
-            for j in range(used, whole):
-                for k in range(channels * taps):
-                    pixels[k * stride + j] = zero
-                for o in range(out_channels):
-                    grads[o * stride + j] = zero
-            dots_block(
-                args, total, in_channels * taps, grads, stride, pixels, stride, out_channels, channels * taps, whole
-            )
+        position, last = chunk * chunk_rows, min(all_rows, (chunk + 1) * chunk_rows)
+        block[12], block[15] = channels * taps, 0
+        while position < last:
+            image, line = position // (rows * pieces) * groups + group, position % (rows * pieces)
+            row, first_column = line // pieces, line % pieces * piece_columns
+            n = min(piece_columns, columns - first_column)
+            count = min(strip_rows, min(rows - row, last - position))
+            source = shift(x, (image * in_channels + first) * shape[0] * shape[1])
+            if sizes[11]:
+                block[2] = address(shift(source, row * shape[3] + first_column))
+            else:
+                fill_planes(args, scratch, source, shape, channels, row, count + sizes[10], first_column)
+                block[2] = address(scratch)
+            pixels = count * n
+            for panel in range(stride_totals // across):
+                o = panel * across
+                place = shift(g, ((image * out_channels + o) * rows + row) * columns + first_column)
+                some = min(across, out_channels - o)
+                _turn(shift(turned, o * pixels), across, place, rows * columns, some, pixels)
+            block[9], block[10], block[14] = pixels * across, count, n
+            if sizes[12]:
+                block[10], block[14] = 1, pixels
+            call(integer(args, 11), address(block), 0, 1, worker)
+            block[15] = 1
+            position += count
+        place = shift(sums, ((chunk * groups + group) * out_channels * in_channels + first) * taps)
+        _turn(place, in_channels * taps, totals, stride_totals, channels * taps, out_channels)

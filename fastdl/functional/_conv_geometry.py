@@ -145,6 +145,11 @@ def planes_of(rows: Plan, columns: Plan, plane_rows: int, plane_columns: int, it
     return Planes(plane_rows, plane_columns, size, phases_h, phases_w, channel, panel(itemsize) + columns.extra)
 
 
+def is_plane(axis: Plan) -> bool:
+    """Whether the pixels of an image lie as they must in a plane: no stride, and no zeros around them."""
+    return axis.stride == 1 and axis.step == 1 and axis.before == 0 and axis.longest + axis.extra == axis.size
+
+
 def in_place(rows: Plan, columns: Plan) -> Planes:
     """The planes that an image is itself."""
     pixels = rows.size * columns.size

@@ -12,7 +12,7 @@ import numpy as np
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
-from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, planes_of, round_up, work_of
+from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, is_plane, planes_of, round_up, work_of
 
 _CORRELATE, _TRANSPOSE_WEIGHT = Kernel("conv", "correlate"), Kernel("conv", "transpose_weight")
 
@@ -101,7 +101,7 @@ class _Cut(NamedTuple):
 def _cut(images: int, rows: Plan, columns: Plan, channels: int, out_channels: int, dtype: np.dtype[Any]) -> _Cut:
     """Planes that fit the second cache, products whose pixels fit the first, and cells for all threads."""
     itemsize = dtype.itemsize
-    own = _is_plane(rows) and _is_plane(columns) and _spread(rows.size * columns.size * itemsize)
+    own = is_plane(rows) and is_plane(columns) and _spread(rows.size * columns.size * itemsize)
     length = columns.longest + columns.extra
     length -= 0 if own else columns.shared
     phases = len(rows.source_phases) * len(columns.source_phases)
@@ -142,16 +142,11 @@ def _cut(images: int, rows: Plan, columns: Plan, channels: int, out_channels: in
     planes = planes_of(rows, columns, strip_rows + rows.extra, length, itemsize)
     if own:
         planes = in_place(rows, columns)
-    below = sum(len({t.phase for t in p.taps}) for p in columns.phases) * len({t.shift for t in rows.phases[0].taps})
+    below = max(len({(t.phase, t.shift) for t in p.taps}) for p in rows.phases) * len(columns.source_phases)
     most = max(8, _TERM_BYTES // itemsize // (max(1, below) * (panel(itemsize) + columns.extra)))
     terms = -(-channels // -(-channels // most)) if channels else 1
     sizes = (strips, strip_rows, pieces, piece_columns, block_channels, tile_rows, tile_columns, terms)
     return _Cut(planes, own, direct, *sizes)
-
-
-def _is_plane(axis: Plan) -> bool:
-    """Whether the pixels of an image lie as they must in a plane: no stride, and no zeros around them."""
-    return axis.stride == 1 and axis.step == 1 and axis.before == 0 and axis.longest + axis.extra == axis.size
 
 
 def _spread(stride: int) -> bool:
