@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._kernels.cache import CacheWarning
 from ._kernels.threads import get_num_threads, set_num_threads, threads
 from ._version import __version__
+from .options import precision
 
 if TYPE_CHECKING:
     from . import datasets, functional, init, nn, optim, reference, testing, training
@@ -75,6 +76,7 @@ __all__ = [
     "minimize",
     "nn",
     "optim",
+    "precision",
     "reference",
     "save",
     "seed",

@@ -1,7 +1,12 @@
-"""Checks of options, and the wording of their errors: who was called, which option, what came, what was expected."""
+"""Checks of options, and the wording of their errors: who was called, which option, what came, what was expected.
 
+And the one option of all ops together: how precisely to sum.
+"""
+
+import contextlib
+import contextvars
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -65,3 +70,34 @@ def choice(caller: str, name: str, value: Any, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{caller}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
     return value
+
+
+_precision: contextvars.ContextVar[str] = contextvars.ContextVar("fastdl_precision", default="default")
+
+
+def current_precision() -> str:
+    """What :func:`precision` chose: "default" or "strict"."""
+    return _precision.get()
+
+
+@contextlib.contextmanager
+def precision(how: str) -> Iterator[None]:
+    """Choose how precisely to sum inside a ``with`` block, for the calling Python thread only.
+
+    "default" lets an op take a way that needs fewer operations and rounds more than the direct sum, where its docstring
+    says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3, whose error is about twice that of the sum.
+    "strict" does not. What is recorded keeps the choice of the time of recording: ``fd.compile(f)`` called under either
+    makes and uses a plan of its own.
+
+    >>> import numpy as np
+    >>> import fastdl as fd
+    >>> image, kernel = np.ones((1, 16, 8, 8), np.float32), np.ones((16, 16, 3, 3), np.float32)
+    >>> with fd.precision("strict"):
+    ...     float(fd.functional.conv2d(image, kernel)[0, 0, 0, 0])
+    144.0
+    """
+    token = _precision.set(choice("precision", "how", how, ("default", "strict")))
+    try:
+        yield
+    finally:
+        _precision.reset(token)

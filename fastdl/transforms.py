@@ -16,6 +16,7 @@ from . import autodiff
 from . import functional as F
 from .graph import Graph, RecordingError, Tensor, current_graph, identity
 from .ops import Spec
+from .options import current_precision
 from .plan import Plan
 from .tree import flatten, unflatten
 
@@ -73,7 +74,11 @@ def compile(function: Callable[..., Any]) -> Callable[..., Any]:
         leaves = [np.asarray(x) if isinstance(x, np.generic) else x for x in leaves]
         if current_graph() is not None or any(isinstance(x, Tensor) for x in leaves):
             return function(*args, **options)
-        key = (structure, *[(x.shape, x.dtype) if isinstance(x, np.ndarray) else _static(x) for x in leaves])
+        key = (
+            structure,
+            current_precision(),
+            *[(x.shape, x.dtype) if isinstance(x, np.ndarray) else _static(x) for x in leaves],
+        )
         recording = recordings.get(key)
         if recording is None:
             with lock:

@@ -210,6 +210,10 @@ from .pointwise import (
     square,
     square_backward,
 )
+from .prepared import (
+    PreparedWeight,
+    prepare,
+)
 from .rectifiers import (
     celu,
     celu_backward,
@@ -289,6 +293,7 @@ from .updates import (
 )
 
 __all__ = [
+    "PreparedWeight",
     "abs",
     "abs_backward",
     "adagrad_update",
@@ -446,6 +451,7 @@ __all__ = [
     "power_backward",
     "prelu",
     "prelu_backward",
+    "prepare",
     "relu",
     "relu_backward",
     "reshape",

@@ -32,6 +32,7 @@ class Geometry(NamedTuple):
     out_channels: int
     rows: Axis
     columns: Axis
+    precision: str = "strict"
 
     @property
     def multiplications(self) -> int:

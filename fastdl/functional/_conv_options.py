@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..ops import Shape
-from ..options import is_integer
+from ..options import current_precision, is_integer
 from . import shape as shapes
 from ._door import choice, describe, several
 from ._images import LAYOUTS, SEQUENCE_LAYOUTS, as_images, as_sequences, image_layout
@@ -130,6 +130,7 @@ def _as_attributes(
         "dilation": dilation,
         "groups": groups,
         "layout": form.layout(layout),
+        "precision": current_precision(),
     }
 
 

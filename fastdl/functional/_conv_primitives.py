@@ -17,7 +17,7 @@ from ._convolution import lower_forward, lower_input_grad
 from ._images import channels_back, channels_first, in_layout, place_for, sizes
 
 
-def _geometry(x: Shape, weight: Shape, attrs: dict[str, Any]) -> Geometry:
+def geometry(x: Shape, weight: Shape, attrs: dict[str, Any]) -> Geometry:
     """The geometry of a convolution of checked shapes; ``attrs`` are those of the primitive ``conv2d``."""
     images, channels, *image = sizes(attrs["layout"], x)
     axes = []
@@ -27,12 +27,12 @@ def _geometry(x: Shape, weight: Shape, attrs: dict[str, Any]) -> Geometry:
         outputs = (size + before + after - dilation * (taps - 1) - 1) // stride + 1
         axes.append(Axis(size, taps, stride, dilation, before, outputs))
     groups = attrs["groups"]
-    return Geometry(images, groups, channels // groups, weight[0] // groups, *axes)
+    return Geometry(images, groups, channels // groups, weight[0] // groups, axes[0], axes[1], attrs["precision"])
 
 
 def result_shape(x: Shape, weight: Shape, attrs: dict[str, Any]) -> Shape:
     """The shape of ``conv2d(x, weight)``."""
-    s = _geometry(x, weight, attrs)
+    s = geometry(x, weight, attrs)
     return in_layout(attrs["layout"], s.images, weight[0], s.rows.outputs, s.columns.outputs)
 
 
@@ -51,8 +51,8 @@ def _lower_conv2d(
     (x, weight, bias), (y,) = inputs, outputs
     layout = attrs["layout"]
     result = place_for(lowering, y, layout)
-    geometry = _geometry(x.shape, weight.shape, attrs)
-    lower_forward(lowering, result, channels_first(lowering, x, layout), weight, bias, geometry)
+    s = geometry(x.shape, weight.shape, attrs)
+    lower_forward(lowering, result, channels_first(lowering, x, layout), weight, bias, s)
     channels_back(lowering, result, y, layout)
 
 
@@ -82,8 +82,8 @@ def _lower_input_grad(
     (g, weight, bias), (dx,) = inputs, outputs
     layout = attrs["layout"]
     result = place_for(lowering, dx, layout)
-    geometry = _geometry(shape, weight.shape, attrs)
-    lower_input_grad(lowering, result, channels_first(lowering, g, layout), weight, bias, geometry)
+    s = geometry(shape, weight.shape, attrs)
+    lower_input_grad(lowering, result, channels_first(lowering, g, layout), weight, bias, s)
     channels_back(lowering, result, dx, layout)
 
 
@@ -110,7 +110,7 @@ def _lower_weight_grad(
     (g, x), (dweight,) = inputs, outputs
     layout = attrs["layout"]
     g, images = channels_first(lowering, g, layout), channels_first(lowering, x, layout)
-    lower_weight_grad(lowering, dweight, g, images, _geometry(x.shape, shape, attrs))
+    lower_weight_grad(lowering, dweight, g, images, geometry(x.shape, shape, attrs))
 
 
 def _vjp_weight_grad(

@@ -12,6 +12,7 @@ import numpy as np
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
+from . import _winograd
 from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, is_plane, planes_of, round_up, work_of
 
 _CORRELATE, _TRANSPOSE_WEIGHT = Kernel("conv", "correlate"), Kernel("conv", "transpose_weight")
@@ -28,6 +29,10 @@ def lower_forward(
     lowering: Lowering, y: Operand, x: Operand, weight: Operand, bias: Operand | None, geometry: Geometry
 ) -> None:
     """y = x * weight + bias; x and y are NCHW."""
+    filtering = _winograd.filtering(geometry, x.dtype)
+    if filtering is not None:
+        _winograd.lower(lowering, y, x, weight, bias, filtering)
+        return
     _correlate(lowering, y, x, weight, bias, geometry, transposed=False)
 
 
@@ -35,6 +40,10 @@ def lower_input_grad(
     lowering: Lowering, dx: Operand, g: Operand, weight: Operand, bias: Operand | None, geometry: Geometry
 ) -> None:
     """Gradient with respect to the images, plus a bias of the images' channels; g and dx are NCHW."""
+    filtering = _winograd.filtering(geometry, g.dtype, backwards=True)
+    if filtering is not None:
+        _winograd.lower(lowering, dx, g, weight, bias, filtering)
+        return
     _correlate(lowering, dx, g, weight, bias, geometry, transposed=True)
 
 

@@ -12,18 +12,23 @@ from . import _conv_primitives as primitives
 from ._conv_options import ONE, TWO, Form, attributes
 from ._door import check_grad, floats, output
 from ._draw import conv as draw
+from .prepared import PreparedWeight
 
 
 def _convolve(op_name: str, form: Form, x: Any, weight: Any, bias: Any, out: Any, **options: Any) -> Any:
+    handle = weight if form is TWO and isinstance(weight, PreparedWeight) else None
+    if handle is not None:
+        weight = handle.weight
     x, weight, bias = floats(op_name, x=x, weight=weight, bias=bias, optional=("bias",))
     attrs = attributes(op_name, form, x, weight, bias, **options)
     layout = options["layout"]
     arrays = form.image(x, layout), form.kernel(weight), bias
+    primitive, inputs = (primitives.conv2d, arrays) if handle is None else handle.convolution(x, bias, attrs)
     if out is None:
-        return form.image_back(primitives.conv2d(*arrays, **attrs)[0], layout)
+        return form.image_back(primitive(*inputs, **attrs)[0], layout)
     shape = primitives.result_shape(tuple(arrays[0].shape), tuple(arrays[1].shape), attrs)
     output(op_name, out, Spec(form.shape_back(shape, layout), x.dtype), x=x, weight=weight, bias=bias)
-    execute(primitives.conv2d, arrays, attrs, out=out.reshape(shape))
+    execute(primitive, inputs, attrs, out=out.reshape(shape))
     return out
 
 
@@ -148,7 +153,16 @@ def conv2d(
     Raises ValueError if shapes and options do not fit together.
 
     Numerics: sums are in the arguments' precision, in an order that depends on the shapes only. A padding pixel takes
-    part as a zero, so that an infinite weight makes NaN there.
+    part as a zero, so that an infinite weight makes NaN there. Kernels of 3 x 3 with stride and dilation 1 in float32
+    are, with about 16 channels or more and unless ``fd.precision("strict")`` holds, computed by Winograd's F(4 x 4,
+    3 x 3): a quarter of the multiplications, for about twice the error of the direct sum. An error was never more than
+    32 u times the largest sum of |weight x| of the result, u = 2^-24 (of a direct sum of K terms one can prove K u
+    times its own); what can be proven is 84 (C + 24) u sum_c 9 max |weight[o, c]| max |x[n, c]|. NaN, infinities and
+    overflow come through as in the sum.
+
+    ``weight`` may be a handle made by :func:`prepare`.
+
+    A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2016).
 
     >>> import numpy as np
     >>> image = np.float32([[[[3, 1, 0, 2], [4, 2, 1, 1], [5, 4, 0, 0]]]])
@@ -189,6 +203,8 @@ def conv2d_backward(
     alike), and y began with the bias; so, over the same positions, dx[i] += W[u] g[p], dW[u] += x[i] g[p], and the
     gradient of the bias is the sum of g over images and pixels. Beyond its edges g takes part as zeros, so that a
     weight that is not finite makes NaN at the border of dx.
+
+    Numerics: dx as :func:`conv2d`; the sums for the other two are direct.
     """
     return _convolve_backward(
         "conv2d_backward",

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..graph import Graph, Tensor
 from ..ops import Array, Spec
+from ..options import current_precision
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import losses
@@ -17,7 +18,10 @@ Metric = str | Callable[[Array, Array], float]
 
 
 class Inference:
-    """The forward pass of a model as plans, one for each batch size that occurs. Reads the model's live parameters."""
+    """The forward pass of a model as plans, one for each batch size and precision that occurs.
+
+    Reads the model's live parameters.
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -29,7 +33,8 @@ class Inference:
         return parameters, structure, buffers, buffer_structure
 
     def _plan(self, spec: Spec) -> Plan:
-        if spec not in self._plans:
+        key = spec, current_precision()
+        if key not in self._plans:
             parameters, structure, buffers, buffer_structure = self._arrays()
             with Graph() as graph:
                 x = graph.input(spec)
@@ -41,8 +46,8 @@ class Inference:
                     training=False,
                     buffers=unflatten(buffer_structure, states) if states else None,
                 )
-                self._plans[spec] = Plan(graph, [x, *inputs], [self._checked(graph, y, spec.shape[0])])
-        return self._plans[spec]
+                self._plans[key] = Plan(graph, [x, *inputs], [self._checked(graph, y, spec.shape[0])])
+        return self._plans[key]
 
     def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
         name = type(self._model).__name__

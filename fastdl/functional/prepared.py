@@ -1,0 +1,108 @@
+"""Weights made ready once for many calls: an explicit handle, which its owner keeps and throws away.
+
+Nothing is remembered behind a caller's back: an array may be changed in place, and its address may become another's, so
+a cache by identity or address would now and then return the results of other weights.
+"""
+
+from typing import Any
+
+from ..ops import Array, Lowering, Operand, Primitive, Shape, Spec, Symbol, execute
+from . import _winograd
+from ._conv_primitives import conv2d, geometry
+from ._door import floats
+from ._images import channels_back, channels_first, place_for
+
+
+def _filtering(weight: Shape) -> _winograd.Filtering:
+    """A convolution of which the channels are known only."""
+    return _winograd.Filtering(0, weight[1], weight[0], 0, 0, 0, 0, 0, 0, False)
+
+
+def _infer_panels(weight: Spec) -> tuple[Spec]:
+    return (Spec(_winograd.panels_shape(weight.shape[1], weight.shape[0], weight.dtype), weight.dtype),)
+
+
+def _lower_panels(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
+    _winograd.lower_panels(lowering, outputs[0], inputs[0], _filtering(inputs[0].shape))
+
+
+_panels = Primitive("winograd_panels", _infer_panels, _lower_panels)
+
+
+def _infer(x: Spec, weight: Spec, bias: Spec | None, panels: Spec, **attrs: Any) -> tuple[Spec, ...]:
+    return conv2d.infer(x, weight, bias, **attrs)
+
+
+def _lower(lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand], **attrs: Any) -> None:
+    (x, weight, bias, panels), (y,) = inputs, outputs
+    s = _winograd.filtering(geometry(x.shape, weight.shape, attrs), x.dtype, prepared=True)
+    assert s is not None
+    layout = attrs["layout"]
+    result = place_for(lowering, y, layout)
+    _winograd.lower(lowering, result, channels_first(lowering, x, layout), weight, bias, s, panels)
+    channels_back(lowering, result, y, layout)
+
+
+_prepared_conv2d = Primitive("conv2d_prepared", _infer, _lower)  # eager only: what is recorded takes the weight itself
+
+
+class PreparedWeight:
+    """What :func:`prepare` returns: ``weight``, a copy of the array that cannot be written to, and its transform."""
+
+    __slots__ = ("_panels", "weight")
+
+    def __init__(self, weight: Array) -> None:
+        self.weight = weight.copy(order="C")
+        self.weight.flags.writeable = False
+        self._panels: Array | None = None
+        if weight.shape[2:] == (3, 3) and weight.size and _winograd.possible(_filtering(weight.shape), weight.dtype):
+            (self._panels,) = execute(_panels, (self.weight,), {})
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the weight."""
+        return tuple(self.weight.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the weight."""
+        return self.weight.dtype
+
+    def __repr__(self) -> str:
+        return f"<prepared weight {self.shape} {self.dtype}>"
+
+    def convolution(self, x: Any, bias: Any, attrs: dict[str, Any]) -> tuple[Primitive, tuple[Any, ...]]:
+        """The primitive that convolves with this weight, and its inputs."""
+        plain = conv2d, (x, self.weight, bias)
+        if self._panels is None or isinstance(x, Symbol) or isinstance(bias, Symbol):
+            return plain
+        if _winograd.filtering(geometry(x.shape, self.shape, attrs), x.dtype, prepared=True) is None:
+            return plain
+        return _prepared_conv2d, (x, self.weight, bias, self._panels)
+
+
+def prepare(weight: Any) -> PreparedWeight:
+    """Make a weight ready once for many calls: a handle that :func:`conv2d` takes in its place.
+
+    The handle holds the weight as it was: a copy, so that changing the array in place afterwards changes nothing, and
+    its transform, four times as large, where the convolution has one (kernels of 3 x 3 and enough channels). It pays
+    most for few pixels and many channels, where transforming the weight takes as long as the rest. Recorded functions
+    take the weight itself from the handle; derivatives with respect to it are those of ``handle.weight``.
+
+    Raises TypeError if ``weight`` is no array of float32 or float64.
+
+    Numerics: as without a handle. Where only the handle makes :func:`conv2d`'s quicker way pay, the result is rounded
+    as that way rounds.
+
+    >>> import numpy as np
+    >>> weight = np.ones((16, 16, 3, 3), np.float32)
+    >>> handle = prepare(weight)
+    >>> weight[:] = 0
+    >>> from fastdl import functional as F
+    >>> float(F.conv2d(np.ones((1, 16, 3, 3), np.float32), handle)[0, 0, 0, 0])
+    144.0
+    """
+    (weight,) = floats("prepare", weight=weight)
+    if isinstance(weight, Symbol):
+        raise TypeError("prepare: weight is a recorded tensor; leave prepare out while recording")
+    return PreparedWeight(weight)
