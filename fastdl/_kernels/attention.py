@@ -18,7 +18,7 @@ products that leave these terms out.
 Slots 0 to 23 of all kernels: q, k, mask, T, S, D, E, heads of queries that share keys, scale, causal, kind of mask
 (0 none, 1 boolean, 2 added), outer axes, their shape, strides of the mask along them, along the queries and along the
 keys; 16 queries and 17 keys in a block, blocks of a head's queries, heads in a block; 20 scratch of a worker and its
-stride, the kernels ``product.block`` and ``sparse``.
+stride (0: none, 4096 elements are enough), the kernels ``product.block`` and ``sparse``.
 """
 
 import numpy as np
@@ -96,6 +96,12 @@ def pack(args, target, source, rows, columns):  # type: ignore[no-untyped-def]
 
 
 @inline
+def scratch(args, worker, small):  # type: ignore[no-untyped-def]
+    """The worker's memory: ``small``, on the kernel's stack, where it was found to be enough."""
+    return shift(pointer(args, 20), worker * integer(args, 21)) if integer(args, 21) else small
+
+
+@inline
 def blocks_of(args):  # type: ignore[no-untyped-def]
     """Blocks of queries for each head of keys."""
     return -(-integer(args, 7) // integer(args, 19)) * integer(args, 18)
@@ -169,7 +175,7 @@ def _soften(args, s, stride, rows, columns, factor, m, l, change):  # type: igno
 
 
 @inline
-def _attend(args, worker, head, lo, hi, m, l, exact):  # type: ignore[no-untyped-def]  # noqa: E741
+def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-untyped-def]  # noqa: E741
     """The blocks lo..hi of a head's queries; whether what came out is finite."""
     keys, features, size, in_rows, in_keys = (
         integer(args, 4),
@@ -179,7 +185,6 @@ def _attend(args, worker, head, lo, hi, m, l, exact):  # type: ignore[no-untyped
         integer(args, 17),
     )
     stride, one, zero = in_keys + 16, number(args, 1), number(args, 0)
-    s = shift(pointer(args, 20), worker * integer(args, 21))
     packed, change, begun = shift(s, in_rows * stride), stack(args, 128), stack_integers(args, 64)
     panel = panel_of(s)
     fill(m, number(args, -np.inf), (hi - lo) * in_rows)
@@ -232,8 +237,12 @@ def _attend(args, worker, head, lo, hi, m, l, exact):  # type: ignore[no-untyped
 
 
 def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y and c. Slots 24 to 28: y, c, v, whether the keys are read as they are, blocks of queries in a cell."""
+    """y and c. Slots 24 to 28: y, c, v, whether the keys are read as they are, blocks of queries in a cell, 2.
+
+    The number of tries is a slot because the compiler would make two copies of all this if it knew it.
+    """
     m, l, in_cell = stack(args, 1024), stack(args, 1024), integer(args, 28)  # noqa: E741 - the letter of the papers
+    s = scratch(args, worker, stack(args, 4096))
     blocks = blocks_of(args)
     cells = -(-blocks // in_cell)
     for cell in range(lo, hi):
@@ -241,6 +250,6 @@ def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         if integer(args, 9):  # later queries see more keys: dealt from both ends in turn, so that neighbours are even
             part = part // 2 if part % 2 == 0 else cells - 1 - part // 2
         start, end = part * in_cell, min(blocks, (part + 1) * in_cell)
-        for exact in range(2):
-            if _attend(args, worker, head, start, end, m, l, exact):
+        for exact in range(integer(args, 29)):
+            if _attend(args, worker, s, head, start, end, m, l, exact):
                 break

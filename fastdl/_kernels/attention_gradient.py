@@ -14,10 +14,11 @@ from .attention import (
     multiply,
     pack,
     panel_of,
+    scratch,
     seen_of,
 )
 from .attention_rows import fill, finite, parts_of_rows, whole_rows
-from .block import integer, number, pointer, real, shift
+from .block import integer, number, pointer, real, shift, stack
 from .compiler import in_order, inline
 
 
@@ -47,15 +48,14 @@ def _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, st
 
 
 @inline
-def _places(args, worker):  # type: ignore[no-untyped-def]
-    """The blocks of a worker: s, d, packed keys, packed values; and the stride of the first two."""
+def _places(args, s):  # type: ignore[no-untyped-def]
+    """The blocks of a worker after s: d, packed keys, packed values; and the stride of the first two."""
     in_keys, features = integer(args, 17), integer(args, 5)
     stride = in_keys + 16
-    s = shift(pointer(args, 20), worker * integer(args, 21))
     d = shift(s, integer(args, 16) * stride)
     keys = shift(d, integer(args, 16) * stride)
     panel = panel_of(s)
-    return s, d, keys, shift(keys, -(-in_keys // panel) * panel * features), stride
+    return d, keys, shift(keys, -(-in_keys // panel) * panel * features), stride
 
 
 @in_order
@@ -86,12 +86,12 @@ def gather(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _keys_of(args, worker, head, j0, dq, exact):  # type: ignore[no-untyped-def]
+def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-def]
     """dk and dv of a block of keys, and what it adds to dq; whether all of it is finite."""
     features, size, group = integer(args, 5), integer(args, 6), integer(args, 7)
     count = min(integer(args, 17), integer(args, 4) - j0)
     place, zero = head * integer(args, 4) + j0, number(args, 0)
-    s, d, keys, values, stride = _places(args, worker)
+    d, keys, values, stride = _places(args, s)
     panel, start = panel_of(s), head * group * integer(args, 3)
     k, v = shift(pointer(args, 1), place * features), shift(pointer(args, 27), place * size)
     dk, dv = shift(pointer(args, 29), place * features), shift(pointer(args, 30), place * size)
@@ -118,23 +118,23 @@ def _keys_of(args, worker, head, j0, dq, exact):  # type: ignore[no-untyped-def]
 
 
 def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dq, dk, dv. Slots 28 to 33: dq, dk, dv, cells of a head, the dq of all but their first, its rows."""
+    """dq, dk, dv. Slots 28 to 33: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``)."""
     length, features, in_keys = integer(args, 3), integer(args, 5), integer(args, 17)
     blocks, cells = -(-integer(args, 4) // in_keys), integer(args, 31)
-    rows, zero = integer(args, 7) * length, number(args, 0)
+    rows, zero, s = integer(args, 7) * length, number(args, 0), scratch(args, worker, stack(args, 4096))
     for cell in range(lo, hi):
         head, part = cell // cells, cell % cells
         dq = shift(pointer(args, 28), head * rows * features)
         if part:
             dq = shift(pointer(args, 32), ((part - 1) * integer(args, 33) + head * rows) * features)
-        for exact in range(2):
+        for exact in range(integer(args, 34)):
             fill(dq, zero, rows * features)
             good = True
             for n in range(-(-blocks // cells)):
                 # Dealt in turn from either end: under causality the first keys are seen by most queries.
                 block = n * cells + (part if n % 2 == 0 else cells - 1 - part)
                 if block < blocks:
-                    good = _keys_of(args, worker, head, block * in_keys, dq, exact) and good
+                    good = _keys_of(args, worker, s, head, block * in_keys, dq, exact) and good
             if good and finite(dq, rows * features, zero):
                 break
 
@@ -142,7 +142,8 @@ def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 def gradient_scores(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """ds, all of it: the gradient of a mask that was added. A cell is a block of queries. Slot 28: ds."""
     keys, features, size, in_keys = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 17)
-    s, d, packed_k, packed_v, stride = _places(args, worker)
+    s = scratch(args, worker, stack(args, 4096))
+    d, packed_k, packed_v, stride = _places(args, s)
     blocks = blocks_of(args)
     for cell in range(lo, hi):
         head = cell // blocks

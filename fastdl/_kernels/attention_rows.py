@@ -136,13 +136,17 @@ def tops(args, s, stride, rows, columns, factor, top):  # type: ignore[no-untype
 
 @inline
 def powers(args, s, stride, rows, columns, factor, base, sums):  # type: ignore[no-untyped-def]
-    """Scores to powers; their sums are added to ``sums``."""
-    lanes, factors = width(s), spread(factor)
+    """Scores to powers; their sums are added to ``sums``.
+
+    Multiplied and subtracted in one, a huge score may come out above itself rounded, and its power overflow: none is
+    above 1.
+    """
+    lanes, factors, zeros = width(s), spread(factor), spread(number(args, 0))
     for r in range(rows):
-        p, least, found = shift(s, r * stride), spread(base[r]), spread(number(args, 0))
+        p, least, found = shift(s, r * stride), spread(base[r]), zeros
         for j in range(0, columns, lanes):
             q = shift(p, j)
-            e = exp(load(q) * factors - least)
+            e = exp(smaller(zeros, load(q) * factors - least))
             found = found + e
             store(q, e)
         sums[r] += total(found)
@@ -180,7 +184,7 @@ def whole_rows(args, s, d, stride, rows, columns, factor, outer):  # type: ignor
         for j in range(0, columns, lanes):
             q = shift(p, j)
             v = load(q) * factors
-            power = exp(v - base)
+            power = exp(smaller(zeros, v - base))
             sums = sums + power
             store(q, where_equal(v, hiddens, marks, power))  # -1: 0 also in a row whose sum is NaN
         l = total(sums)  # noqa: E741 - the letter of the papers
@@ -201,13 +205,13 @@ def whole_rows(args, s, d, stride, rows, columns, factor, outer):  # type: ignor
 def parts_of_rows(args, s, d, stride, rows, columns, factor, outer, c, h):  # type: ignore[no-untyped-def]
     """Parts of rows of scores to weights by their log-sum-exp c, and d to ds = p (d - h), times ``outer``."""
     lanes, factors, outers = width(s), spread(factor), spread(outer)
-    zeros, hiddens, most = spread(number(args, 0)), spread(number(args, -np.inf)), spread(number(args, 88))
+    zeros, hiddens = spread(number(args, 0)), spread(number(args, -np.inf))
     for r in range(rows):
         p, e, base, average = shift(s, r * stride), shift(d, r * stride), spread(c[r]), spread(h[r])
         for j in range(0, columns, lanes):
             q, u = shift(p, j), shift(e, j)
             v = load(q) * factors
-            power = exp(smaller(most, v - base))
+            power = exp(smaller(zeros, v - base))
             power = where_equal(v, hiddens, zeros, power)  # also where c is -inf, because all scores are, or NaN
             store(q, power)
             store(u, where_equal(power, zeros, zeros, power * outers * (load(u) - average)))

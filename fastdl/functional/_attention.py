@@ -18,6 +18,7 @@ _QUERIES, _KEYS = 64, 256  # most queries and keys in a block; the kernels' stac
 _CELL_QUERIES = 256  # a cell of the forward pass has so many, for which keys are transposed once
 _ENOUGH_CELLS = 16  # cells and blocks are made smaller until there are so many of them
 _FEW_QUERIES = 4  # so many read the keys as they are: transposing them would cost more than it gains
+_ON_STACK = 4096  # so many elements of blocks lie on the kernels' stacks: to get memory takes as long as a tiny call
 _INNER, _GATHER = Kernel("attention_gradient", "inner"), Kernel("attention_gradient", "gather")
 _PRODUCT, _SPARSE = Kernel("product", "block"), Kernel("attention", "sparse")
 
@@ -86,7 +87,8 @@ def _scores(
     columns = panel(query.dtype.itemsize)
     packed = -(-cut.keys // columns) * columns * (features + size if gradient else features)
     scores = cut.queries * (cut.keys + 16) * (2 if gradient else 1)
-    place, stride = lowering.worker_scratch(scores + packed, query.dtype)
+    small = scores + packed <= _ON_STACK
+    place, stride = (None, 0) if small else lowering.worker_scratch(scores + packed, query.dtype)
     name = query.dtype.name
     return [
         *(query, key, mask, length, keys, features, size, group_size(query, key), float(scale), int(causal), kind),
@@ -113,7 +115,7 @@ def lower_forward(
     lowering.launch(
         Kernel("attention", "forward"),
         query.dtype,
-        [*arguments, y, c, value, int(cut.queries <= _FEW_QUERIES), in_cell],
+        [*arguments, y, c, value, int(cut.queries <= _FEW_QUERIES), in_cell, 2],
         cells=heads * -(-cut.blocks // in_cell) if query.size else 0,
         work=_work(query, key, size, 1, causal),
     )
@@ -142,7 +144,7 @@ def lower_backward(
     work = _work(query, key, inputs[3].shape[-1], 2.5, causal)
     kernel = Kernel("attention_gradient", "gradient")
     lowering.launch(
-        kernel, query.dtype, [*arguments, dq, dk, dv, cells, more, rows], cells=heads * cells, work=max(1, work)
+        kernel, query.dtype, [*arguments, dq, dk, dv, cells, more, rows, 2], cells=heads * cells, work=max(1, work)
     )
     if more is not None:
         slots = [dq, more, dq.size, cells - 1]
