@@ -3,66 +3,47 @@
 Letters: T queries, S keys, D their features, E features of a value; q k v the inputs, g the gradient of the result y;
 s scores, p weights, m largest score so far, l sum of powers, c the log-sum-exp of a row, h its number g . y.
 
-A cell of the forward pass is a block of queries. It walks over the blocks of keys and keeps m and l; when a later block
-has a larger score, what was summed before is scaled down (Milakov and Gimelshein, "Online normalizer calculation for
-softmax", 2018; Dao, "FlashAttention-2", 2023, algorithms 1 and 2). The backward passes compute the weights anew from c:
-once by blocks of queries for dq, once by blocks of keys for dk and dv, so that no two cells add to one place.
+A cell of the forward pass is a few blocks of queries. It walks over the blocks of keys and keeps m and l; when a later
+block has a larger score, what was summed before is scaled down (Milakov and Gimelshein, "Online normalizer calculation
+for softmax", 2018; Dao, "FlashAttention-2", 2023, algorithm 1). Queries are counted through all heads that share keys:
+a block is a part of the queries of one head, or the queries of several heads, where each has few.
 
-The keys (for the gradients the values, too) are transposed beforehand, block by block, so that products run along
-contiguous memory. Blocks of keys that causality hides from all queries of a block are skipped. A weight that is 0 takes
-no part in a sum, whatever it stands beside: products with a block that is not finite leave such terms out.
+A block of keys is transposed into panels as the product of blocks takes them, in the worker's own memory, for all
+blocks of queries of the cell. Blocks of keys that causality or a boolean mask hides from all queries are skipped.
 
-Slots 0 to 20 are those of the scores: q, transposed keys, mask, T, S, D, E, queries of a head that share keys, scale,
-causal, kind of mask (0 none, 1 boolean, 2 added), outer axes, their shape, strides of the mask along them, along the
-queries and along the keys, queries and keys in a block, scratch of a worker and its stride, the kernel ``product``.
+A weight that is 0 takes no part in a sum, whatever it stands beside. The products know nothing of that. Only where
+values are not finite does it matter, and then the result is not finite either: such a cell is done once more, with
+products that leave these terms out.
+
+Slots 0 to 23 of all kernels: q, k, mask, T, S, D, E, heads of queries that share keys, scale, causal, kind of mask
+(0 none, 1 boolean, 2 added), outer axes, their shape, strides of the mask along them, along the queries and along the
+keys; 16 queries and 17 keys in a block, blocks of a head's queries, heads in a block; 20 scratch of a worker and its
+stride (0: none, 4096 elements are enough), the kernels ``product.block`` and ``sparse``.
 """
 
 import numpy as np
 
 from . import vector_math as vm
-from .block import (
-    address,
-    call,
-    flags,
-    integer,
-    integers,
-    number,
-    offset,
-    pointer,
-    real,
-    shift,
-    stack,
-    stack_integers,
-)
+from .attention_rows import allowed, dot, fill, finite, hide, mask_rows, merge_tops, powers, scale, tops
+from .block import address, call, integer, number, pointer, real, shift, stack, stack_integers
 from .compiler import inline
-from .matmul import outer_rows
-from .vector_max import maximum
+from .micro import vectors_of_tile
+from .vectors import first, load, spread, store, transpose, width
 
 
 @inline
-def finite(x, n, zero):  # type: ignore[no-untyped-def]
-    """Whether n numbers are all finite."""
-    s = zero
-    for j in range(n):
-        s += x[j] * zero
-    return s == zero
-
-
-@inline
-def multiply(args, worker, y, stride_y, a, row_a, step_a, b, stride_b, rows, columns, depth, add, whole):  # type: ignore[no-untyped-def]
-    """Call the kernel ``product``, which is compiled once for all products of all kernels of this file."""
-    block = stack_integers(args, 12)
+def multiply(args, worker, sparse, y, stride_y, a, row_a, step_a, b, stride_b, panel_b, rows, columns, depth, add):  # type: ignore[no-untyped-def]
+    """y (+)= a b. Slots as in ``product.block``."""
+    block = stack_integers(args, 19)
     block[0], block[1], block[2], block[3], block[4] = address(y), stride_y, address(a), row_a, step_a
-    block[5], block[6], block[7], block[8], block[9] = address(b), stride_b, rows, columns, depth
-    block[10], block[11] = add, whole
-    call(integer(args, 20), address(block), 0, 1, worker)
+    block[5], block[6], block[7], block[8], block[9] = 0, 0, address(b), stride_b, panel_b
+    block[10], block[11], block[12], block[13], block[14] = 1, 0, rows, columns, depth
+    block[15], block[16], block[17], block[18] = add, 0, 0, 0
+    call(integer(args, 23 if sparse else 22), address(block), 0, 1, worker)
 
 
-def product(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y[i, j] = (y[i, j] if add else 0) + sum_k a[i, k] b[k, j]; terms with a[i, k] = 0 are left out if not whole.
-
-    Slots: y, its stride, a, its strides along i and k, b, its stride, rows, columns, depth, add, whole. One cell.
-    """
+def sparse(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """As ``product.block`` with b in place, but terms with a[i, k] = 0 are left out. One cell."""
     y, stride_y, a, row_a, step_a = (
         pointer(args, 0),
         integer(args, 1),
@@ -71,209 +52,204 @@ def product(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integer(args, 4),
     )
     b, stride_b, rows, columns, depth = (
-        pointer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
+        pointer(args, 7),
         integer(args, 8),
-        integer(args, 9),
+        integer(args, 12),
+        integer(args, 13),
+        integer(args, 14),
     )
-    add, whole = integer(args, 10), integer(args, 11)
-    t0, t1, t2, t3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
-    for first in range(0, columns, 256):
-        n, q = min(256, columns - first), shift(b, first)
-        for i in range(0, rows, 4):
-            last = min(4, rows - i) - 1
-            p, u = shift(y, i * stride_y + first), shift(a, i * row_a)
-            for j in range(n):
-                t0[j], t1[j], t2[j], t3[j] = number(args, 0), number(args, 0), number(args, 0), number(args, 0)
-            if whole:
-                outer_rows(t0, t1, t2, t3, u, row_a, step_a, q, stride_b, integers(args, 0), False, last + 1, n, depth)
+    for i in range(rows):
+        p = shift(y, i * stride_y)
+        if integer(args, 15) == 0:
+            fill(p, number(args, 0), columns)
+        for k in range(depth):
+            u, v = a[i * row_a + k * step_a], shift(b, k * stride_b)
+            if u != 0:
+                for j in range(columns):
+                    p[j] += u * v[j]
+
+
+@inline
+def panel_of(x):  # type: ignore[no-untyped-def]
+    """Columns of a panel of the product of blocks."""
+    return vectors_of_tile(x) * width(x)
+
+
+@inline
+def pack(args, target, source, rows, columns):  # type: ignore[no-untyped-def]
+    """``rows`` rows of ``source`` transposed, in panels of as many of them as a tile of the product has columns."""
+    lanes, panel = width(source), panel_of(source)
+    tile, zeros = stack(args, 256), spread(number(args, 0))
+    for j in range(0, rows, lanes):
+        count = min(lanes, rows - j)
+        place = shift(target, j // panel * panel * columns + j % panel)
+        for k in range(0, columns, lanes):
+            q, n = shift(source, j * columns + k), min(lanes, columns - k)
+            if count == lanes and n == lanes:
+                transpose(shift(place, k * panel), panel, q, columns)
             else:
-                _sparse_row(t0, u, step_a, q, stride_b, n, depth)
-                _sparse_row(t1, shift(u, min(1, last) * row_a), step_a, q, stride_b, n, depth)
-                _sparse_row(t2, shift(u, min(2, last) * row_a), step_a, q, stride_b, n, depth)
-                _sparse_row(t3, shift(u, last * row_a), step_a, q, stride_b, n, depth)
-            put(p, t0, n, add)
-            if last > 0:
-                put(shift(p, stride_y), t1, n, add)
-            if last > 1:
-                put(shift(p, 2 * stride_y), t2, n, add)
-            if last > 2:
-                put(shift(p, 3 * stride_y), t3, n, add)
+                for i in range(lanes):
+                    store(shift(tile, i * lanes), first(shift(q, i * columns), n) if i < count else zeros)
+                transpose(tile, lanes, tile, lanes)
+                for i in range(n):
+                    store(shift(place, (k + i) * panel), load(shift(tile, i * lanes)))
 
 
 @inline
-def _sparse_row(t, a, step_a, b, stride_b, n, depth):  # type: ignore[no-untyped-def]
-    for k in range(depth):
-        u, v = a[k * step_a], shift(b, k * stride_b)
-        if u != 0:
-            for j in range(n):
-                t[j] += u * v[j]
+def scratch(args, worker, small):  # type: ignore[no-untyped-def]
+    """The worker's memory: ``small``, on the kernel's stack, where it was found to be enough."""
+    return shift(pointer(args, 20), worker * integer(args, 21)) if integer(args, 21) else small
 
 
 @inline
-def put(p, t, n, add):  # type: ignore[no-untyped-def]
-    if add:
-        for j in range(n):
-            p[j] += t[j]
+def blocks_of(args):  # type: ignore[no-untyped-def]
+    """Blocks of queries for each head of keys."""
+    return -(-integer(args, 7) // integer(args, 19)) * integer(args, 18)
+
+
+@inline
+def block_of(args, head, block):  # type: ignore[no-untyped-def]
+    """A block of queries: its first row, counted through all heads, its rows, the place of the first in its head, and
+    how many of its rows come one after the other there."""
+    length, group, parts, span = integer(args, 3), integer(args, 7), integer(args, 18), integer(args, 19)
+    member, i0 = block // parts * span, block % parts * integer(args, 16)
+    rows = min(integer(args, 16), min(span, group - member) * length - i0)
+    return (head * group + member) * length + i0, rows, i0, min(rows, length)
+
+
+@inline
+def seen_of(args, i0, height):  # type: ignore[no-untyped-def]
+    """How many keys a block of queries may see."""
+    return min(integer(args, 4), i0 + height) if integer(args, 9) else integer(args, 4)
+
+
+@inline
+def is_hidden(args, row, rows, j0, columns):  # type: ignore[no-untyped-def]
+    """0 if a boolean mask allows no pair of the block, 2 if it allows all (or there is no mask), else 1."""
+    if integer(args, 10) == 0:
+        return 2
+    if integer(args, 10) == 2:
+        return 1
+    found = allowed(args, row, rows, j0, columns)
+    return 0 if found == 0 else 2 if found == rows * columns else 1
+
+
+@inline
+def finish_scores(args, s, stride, row, rows, j0, columns, state):  # type: ignore[no-untyped-def]
+    """Mask a block of products; the factor that is left to be multiplied to it, positive so that -inf stays -inf."""
+    factor = real(args, 8)
+    if state == 1:
+        mask_rows(args, s, stride, row, rows, j0, columns)
+    elif factor <= 0:
+        for r in range(rows):
+            scale(shift(s, r * stride), factor, columns)
+    hide(args, s, stride, row, rows, j0, columns)
+    return number(args, 1) if state == 1 or factor <= 0 else factor
+
+
+@inline
+def _scores(args, worker, s, stride, packed, k, row, rows, columns):  # type: ignore[no-untyped-def]
+    """A block of products q . k; few queries read the keys as they are."""
+    features = integer(args, 5)
+    q = shift(pointer(args, 0), row * features)
+    if integer(args, 27):
+        for j in range(columns):
+            u = shift(k, j * features)
+            for r in range(rows):
+                s[r * stride + j] = dot(shift(q, r * features), u, features, number(args, 0))
     else:
-        for j in range(n):
-            p[j] = t[j]
+        panel = panel_of(q)
+        multiply(
+            *(args, worker, 0, s, stride, q, features, 1),
+            *(packed, panel, panel * features, rows, columns, features, 0),
+        )
 
 
 @inline
-def dot(a, b, n, zero):  # type: ignore[no-untyped-def]
-    s = zero
-    for j in range(n):
-        s += a[j] * b[j]
-    return s
+def _soften(args, s, stride, rows, columns, factor, m, l, change):  # type: ignore[no-untyped-def]  # noqa: E741
+    """Scores to powers, relative to the largest score so far; by how much what was summed before changes."""
+    top = stack(args, 128)
+    tops(args, s, stride, rows, columns, factor, top)
+    merge_tops(args, rows, top, m, l, change)
+    powers(args, s, stride, rows, columns, factor, top, l)
 
 
 @inline
-def mask_row(args, p, matrix, i, j0, width):  # type: ignore[no-untyped-def]
-    """Scale the scores p of query i and keys j0.. of a matrix; what may not be attended to becomes -inf."""
-    scale, kind = real(args, 8), integer(args, 10)
-    hidden = number(args, -np.inf)
-    for j in range(width):
-        p[j] = p[j] * scale
-    if kind:
-        place = offset(matrix, integer(args, 11), integers(args, 12), integers(args, 13))
-        step = integer(args, 15)
-        place += i * integer(args, 14) + j0 * step
-        if kind == 1:
-            allowed = shift(flags(args, 2), place)
-            if step:
-                for j in range(width):
-                    v = p[j]
-                    p[j] = v if allowed[j] else hidden
-            elif not allowed[0]:
-                for j in range(width):
-                    p[j] = hidden
-        else:
-            added = shift(pointer(args, 2), place)
-            if step:
-                for j in range(width):
-                    p[j] = p[j] + added[j]
-            else:
-                fixed = added[0]
-                for j in range(width):
-                    p[j] = p[j] + fixed
-    if integer(args, 9):
-        for j in range(min(width, max(0, i + 1 - j0)), width):
-            p[j] = hidden
-
-
-@inline
-def rows_of(args, cell):  # type: ignore[no-untyped-def]
-    """Matrix, first query and number of queries of a cell. Under causality later blocks of queries cost more: they
-    are dealt out from both ends in turn, so that neighbouring cells make even parts."""
-    block = integer(args, 16)
-    blocks = -(-integer(args, 3) // block)
-    matrix, k = cell // blocks, cell % blocks
-    if integer(args, 9):
-        k = k // 2 if k % 2 == 0 else blocks - 1 - k // 2
-    return matrix, k * block, min(block, integer(args, 3) - k * block)
-
-
-@inline
-def keys_seen(args, i):  # type: ignore[no-untyped-def]
-    """How many keys the queries before i may see."""
-    return min(integer(args, 4), i) if integer(args, 9) else integer(args, 4)
-
-
-@inline
-def scale(p, factor, n):  # type: ignore[no-untyped-def]
-    for j in range(n):
-        p[j] = p[j] * factor
-
-
-@inline
-def fill(p, value, n):  # type: ignore[no-untyped-def]
-    for j in range(n):
-        p[j] = value
-
-
-def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """Each block of rows of x transposed. Cells: (matrix, block). Slots: y, x, rows, columns, rows in a block."""
-    y, x, rows, columns, in_block = (
-        pointer(args, 0),
-        pointer(args, 1),
-        integer(args, 2),
-        integer(args, 3),
+def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-untyped-def]  # noqa: E741
+    """The blocks lo..hi of a head's queries; whether what came out is finite."""
+    keys, features, size, in_rows, in_keys = (
         integer(args, 4),
+        integer(args, 5),
+        integer(args, 6),
+        integer(args, 16),
+        integer(args, 17),
     )
-    blocks = -(-rows // in_block)
-    for cell in range(lo, hi):
-        first = cell % blocks * in_block
-        p, q = shift(y, cell * in_block * columns), shift(x, (cell // blocks * rows + first) * columns)
-        for start in range(0, min(in_block, rows - first), 16):
-            height = min(16, rows - first - start)
-            for j in range(columns):
-                for i in range(height):
-                    p[j * in_block + start + i] = q[(start + i) * columns + j]
-
-
-@inline
-def _soften(args, p, width, m, l):  # type: ignore[no-untyped-def]  # noqa: E741 - the letter of the papers
-    """Scores to powers; the new m and l, and the factor for what was summed with the old m."""
-    top = maximum(p, width)
-    top = top if top > m else m
-    base = number(args, 0) if top == number(args, -np.inf) else top  # a row without a score yet: powers of 0
-    total = number(args, 0)
-    for j in range(width):
-        e = vm.exp(p[j] - base)
-        p[j] = e
-        total += e
-    factor = vm.exp(m - base)
-    return top, l * factor + total, factor
-
-
-@inline
-def _scores(args, worker, s, matrix, i0, rows, j0, width):  # type: ignore[no-untyped-def]
-    """A block of products q . k; few queries read the keys (slot 24) as they are."""
-    features, in_block, head = integer(args, 5), integer(args, 17), matrix // integer(args, 7)
-    q = shift(pointer(args, 0), (matrix * integer(args, 3) + i0) * features)
-    if integer(args, 25):
-        k = shift(pointer(args, 24), (head * integer(args, 4) + j0) * features)
-        for i in range(rows):
-            for j in range(width):
-                s[i * in_block + j] = dot(shift(q, i * features), shift(k, j * features), features, number(args, 0))
-    else:
-        block = head * -(-integer(args, 4) // in_block) + j0 // in_block
-        k = shift(pointer(args, 1), block * features * in_block)
-        multiply(args, worker, s, in_block, q, features, 1, k, in_block, rows, width, features, False, True)
+    stride, one, zero = in_keys + 16, number(args, 1), number(args, 0)
+    packed, change, begun = shift(s, in_rows * stride), stack(args, 128), stack_integers(args, 64)
+    panel = panel_of(s)
+    fill(m, number(args, -np.inf), (hi - lo) * in_rows)
+    fill(l, zero, (hi - lo) * in_rows)
+    fill(begun, 0, hi - lo)
+    for part in range(-(-keys // in_keys)):  # a range with a step that is not a constant could raise
+        j0 = part * in_keys
+        k, v = (
+            shift(pointer(args, 1), (head * keys + j0) * features),
+            shift(pointer(args, 26), (head * keys + j0) * size),
+        )
+        ready = integer(args, 27)
+        for block in range(lo, hi):
+            row, rows, i0, height = block_of(args, head, block)
+            columns = min(in_keys, seen_of(args, i0, height) - j0)
+            state = is_hidden(args, row, rows, j0, columns) if rows > 0 and columns > 0 else 0
+            if state:
+                if ready == 0:
+                    pack(args, packed, k, min(in_keys, keys - j0), features)
+                    ready = 1
+                _scores(args, worker, s, stride, packed, k, row, rows, columns)
+                factor = finish_scores(args, s, stride, row, rows, j0, columns, state)
+                at = (block - lo) * in_rows
+                _soften(args, s, stride, rows, columns, factor, shift(m, at), shift(l, at), change)
+                y = shift(pointer(args, 24), row * size)
+                if begun[block - lo]:
+                    for r in range(rows):
+                        if change[r] == 0:  # all weights so far vanish, also those beside values that are not finite
+                            fill(shift(y, r * size), zero, size)
+                        elif change[r] != 1:
+                            scale(shift(y, r * size), change[r], size)
+                multiply(
+                    *(args, worker, exact, y, size, s, stride, 1),
+                    *(v, size, panel, rows, size, columns, begun[block - lo]),
+                )
+                begun[block - lo] = 1
+    good = True
+    for block in range(lo, hi):
+        row, rows, i0, height = block_of(args, head, block)
+        y, c, at = shift(pointer(args, 24), row * size), shift(pointer(args, 25), row), (block - lo) * in_rows
+        if begun[block - lo] == 0:
+            fill(y, zero, rows * size)
+        for r in range(rows):
+            # Without any key that may be attended to all powers are 0, and so is y.
+            scale(shift(y, r * size), one if l[at + r] == 0 else one / l[at + r], size)
+        for r in range(rows):
+            c[r] = m[at + r] + vm.log(l[at + r])
+        good = good and finite(y, rows * size, zero)
+    return good
 
 
 def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y and c. Slots 21 to 25: y, c, v, k, whether the keys are read as they are."""
-    length, keys, size, in_block = integer(args, 3), integer(args, 4), integer(args, 6), integer(args, 17)
-    s, m, l = shift(pointer(args, 18), worker * integer(args, 19)), stack(args, 64), stack(args, 64)  # noqa: E741
+    """y and c. Slots 24 to 28: y, c, v, whether the keys are read as they are, blocks of queries in a cell, 2.
+
+    The number of tries is a slot because the compiler would make two copies of all this if it knew it.
+    """
+    m, l, in_cell = stack(args, 1024), stack(args, 1024), integer(args, 28)  # noqa: E741 - the letter of the papers
+    s = scratch(args, worker, stack(args, 4096))
+    blocks = blocks_of(args)
+    cells = -(-blocks // in_cell)
     for cell in range(lo, hi):
-        matrix, i0, rows = rows_of(args, cell)
-        y = shift(pointer(args, 21), (matrix * length + i0) * size)
-        values = shift(pointer(args, 23), matrix // integer(args, 7) * keys * size)
-        fill(m, number(args, -np.inf), rows)
-        fill(l, number(args, 0), rows)
-        fill(y, number(args, 0), rows * size)
-        end = keys_seen(args, i0 + rows)
-        for block in range(-(-end // in_block)):
-            j0 = block * in_block
-            width = min(in_block, end - j0)
-            v = shift(values, j0 * size)
-            _scores(args, worker, s, matrix, i0, rows, j0, width)
-            for i in range(rows):
-                p = shift(s, i * in_block)
-                mask_row(args, p, matrix, i0 + i, j0, width)
-                m[i], l[i], factor = _soften(args, p, width, m[i], l[i])
-                if factor == 0:  # all weights so far vanish, also those beside values that are not finite
-                    fill(shift(y, i * size), number(args, 0), size)
-                elif block:
-                    scale(shift(y, i * size), factor, size)
-            whole = finite(v, width * size, number(args, 0))
-            multiply(args, worker, y, size, s, in_block, 1, v, size, rows, size, width, True, whole)
-        c = shift(pointer(args, 22), matrix * length + i0)
-        for i in range(rows):
-            # Without any key that may be attended to all powers are 0, and so is y.
-            factor = number(args, 1) if l[i] == 0 else number(args, 1) / l[i]
-            scale(shift(y, i * size), factor, size)
-            c[i] = m[i] + vm.log(l[i])
+        head, part = cell // cells, cell % cells
+        if integer(args, 9):  # later queries see more keys: dealt from both ends in turn, so that neighbours are even
+            part = part // 2 if part % 2 == 0 else cells - 1 - part // 2
+        start, end = part * in_cell, min(blocks, (part + 1) * in_cell)
+        for exact in range(integer(args, 29)):
+            if _attend(args, worker, s, head, start, end, m, l, exact):
+                break

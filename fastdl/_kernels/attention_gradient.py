@@ -1,158 +1,165 @@
 """The gradients of attention; letters, blocks and the first slots as in ``attention.py``.
 
-The weights are computed anew, where a row is longer than a block from its log-sum-exp c: once by blocks of queries for
-dq, once by blocks of keys for dk and dv, so that no two cells add to one place (Dao, "FlashAttention-2", 2023,
-algorithm 2, has one pass that does). Slots 21 to 24 of all kernels but ``inner``: c, h, g, the values transposed block
-by block.
+A cell has some of the blocks of keys of a head: it makes their dk and dv, and what they add to dq, over all blocks of
+queries (Dao, "FlashAttention-2", 2023, algorithm 2). Where a head has several cells, each has a dq of its own, and
+``gather`` adds them up in order. The weights are computed anew, where a row is longer than a block from its log-sum-exp
+c. Slots 24 to 27 of all kernels but ``inner`` and ``gather``: c, h, g, v.
 """
 
-import numpy as np
-
-from . import vector_math as vm
-from .attention import dot, fill, finite, keys_seen, mask_row, multiply, put, rows_of, scale
-from .block import integer, number, pointer, real, shift
-from .compiler import inline
-from .vector_max import maximum
-
-
-@inline
-def _slopes(args, worker, s, d, matrix, i0, rows, j0, width):  # type: ignore[no-untyped-def]
-    """A block of weights p into s, and of ds = p (g v' - h) into d. Slots 21 to 24: c, h, g, transposed values."""
-    keys, features, size = integer(args, 4), integer(args, 5), integer(args, 6)
-    in_block, head = integer(args, 17), matrix // integer(args, 7)
-    row, block = matrix * integer(args, 3) + i0, head * -(-keys // in_block) + j0 // in_block
-    q, k = shift(pointer(args, 0), row * features), shift(pointer(args, 1), block * features * in_block)
-    g, v = shift(pointer(args, 23), row * size), shift(pointer(args, 24), block * size * in_block)
-    multiply(args, worker, s, in_block, q, features, 1, k, in_block, rows, width, features, False, True)
-    multiply(args, worker, d, in_block, g, size, 1, v, in_block, rows, width, size, False, True)
-    c, h = shift(pointer(args, 21), row), shift(pointer(args, 22), row)
-    for i in range(rows):
-        p = shift(s, i * in_block)
-        mask_row(args, p, matrix, i0 + i, j0, width)
-        e = shift(d, i * in_block)
-        if keys <= in_block:
-            # Whole rows, whose terms, rounded alike, cancel as in the formula: a lone key gets exactly 0.
-            l = _powers_row(args, p, width)  # noqa: E741 - the letter of the papers
-            total = _weighted(p, e, width, number(args, 1) if l == 0 else number(args, 1) / l, number(args, 0))
-        else:
-            _weights_row(p, c[i], width, number(args, 0), number(args, np.inf))
-            total = h[i]
-        _slope_row(p, e, total, width, number(args, 0))
+from .attention import (
+    block_of,
+    blocks_of,
+    finish_scores,
+    is_hidden,
+    multiply,
+    pack,
+    panel_of,
+    scratch,
+    seen_of,
+)
+from .attention_rows import fill, finite, parts_of_rows, whole_rows
+from .block import integer, number, pointer, real, shift, stack
+from .compiler import in_order, inline
 
 
 @inline
-def _weights_row(p, c, width, zero, infinity):  # type: ignore[no-untyped-def]
-    for j in range(width):
-        v = p[j]
-        e = vm.exp(v - c)
-        p[j] = zero if v == -infinity else e  # also where c is -inf, because all scores are, or NaN
+def _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, state, outer):  # type: ignore[no-untyped-def]
+    """A block of weights p into s, and of ds = p (g v' - h), times ``outer``, into d. Packed keys and values."""
+    features, size = integer(args, 5), integer(args, 6)
+    panel = panel_of(s)
+    q, g = shift(pointer(args, 0), row * features), shift(pointer(args, 26), row * size)
+    multiply(
+        *(args, worker, 0, s, stride, q, features, 1),
+        *(keys, panel, panel * features, rows, columns, features, 0),
+    )
+    if size:
+        multiply(
+            *(args, worker, 0, d, stride, g, size, 1),
+            *(values, panel, panel * size, rows, columns, size, 0),
+        )
+    else:
+        fill(d, number(args, 0), rows * stride)
+    factor = finish_scores(args, s, stride, row, rows, j0, columns, state)
+    if integer(args, 4) <= integer(args, 17):
+        whole_rows(args, s, d, stride, rows, columns, factor, outer)
+    else:
+        c, h = shift(pointer(args, 24), row), shift(pointer(args, 25), row)
+        parts_of_rows(args, s, d, stride, rows, columns, factor, outer, c, h)
 
 
 @inline
-def _powers_row(args, p, width):  # type: ignore[no-untyped-def]
-    """Scores to powers, of which the sum is returned; -1 marks a score of -inf."""
-    zero, hidden = number(args, 0), number(args, -np.inf)
-    top, total = maximum(p, width), zero
-    base = zero if top == hidden else top
-    for j in range(width):
-        v = p[j]
-        e = vm.exp(v - base)
-        total += e
-        p[j] = number(args, -1) if v == hidden else e
-    return total
+def _places(args, s):  # type: ignore[no-untyped-def]
+    """The blocks of a worker after s: d, packed keys, packed values; and the stride of the first two."""
+    in_keys, features = integer(args, 17), integer(args, 5)
+    stride = in_keys + 16
+    d = shift(s, integer(args, 16) * stride)
+    keys = shift(d, integer(args, 16) * stride)
+    panel = panel_of(s)
+    return d, keys, shift(keys, -(-in_keys // panel) * panel * features), stride
 
 
-@inline
-def _weighted(p, d, width, factor, zero):  # type: ignore[no-untyped-def]
-    """Powers to weights, by the factor, and the average of d with them."""
-    total = zero
-    for j in range(width):
-        v = p[j]
-        v = zero if v < 0 else v * factor
-        term = v * d[j]
-        p[j] = v
-        total += zero if v == zero else term
-    return total
-
-
-@inline
-def _slope_row(p, d, h, width, zero):  # type: ignore[no-untyped-def]
-    for j in range(width):
-        v, w = p[j], d[j]
-        d[j] = zero if v == zero else v * (w - h)
+@in_order
+def _dot(a, b, n, zero):  # type: ignore[no-untyped-def]
+    s = zero
+    for j in range(n):
+        s += a[j] * b[j]
+    return s
 
 
 def inner(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """h[i] = a[i] . b[i]. A cell is 64 rows. Slots: h, a, b, rows, columns."""
+    """h[i] = a[i] . b[i]. A cell is 64 rows. Slots: h, a, b, rows, columns.
+
+    In the order of the products of blocks: a query that sees a lone key has exactly its g v', and so no gradient.
+    """
     h, a, b, rows, columns = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3), integer(args, 4)
     for i in range(lo * 64, min(rows, hi * 64)):
-        h[i] = dot(shift(a, i * columns), shift(b, i * columns), columns, number(args, 0))
+        h[i] = _dot(shift(a, i * columns), shift(b, i * columns), columns, number(args, 0))
 
 
-def gradient_queries(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dq = scale ds k. Slots 25 and 26: dq, k."""
-    length, keys, features, in_block = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, integer(args, 16) * in_block)
+def gather(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y[i] += sum_n x[n, i]. A cell is 4096 elements. Slots: y, x, elements, parts n."""
+    y, x, elements = pointer(args, 0), pointer(args, 1), integer(args, 2)
+    for n in range(integer(args, 3)):
+        part = shift(x, n * elements)
+        for i in range(lo * 4096, min(elements, hi * 4096)):
+            y[i] += part[i]
+
+
+@inline
+def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-def]
+    """dk and dv of a block of keys, and what it adds to dq; whether all of it is finite."""
+    features, size, group = integer(args, 5), integer(args, 6), integer(args, 7)
+    count = min(integer(args, 17), integer(args, 4) - j0)
+    place, zero = head * integer(args, 4) + j0, number(args, 0)
+    d, keys, values, stride = _places(args, s)
+    panel, start = panel_of(s), head * group * integer(args, 3)
+    k, v = shift(pointer(args, 1), place * features), shift(pointer(args, 27), place * size)
+    dk, dv = shift(pointer(args, 29), place * features), shift(pointer(args, 30), place * size)
+    pack(args, keys, k, count, features)
+    pack(args, values, v, count, size)
+    fill(dk, zero, count * features)
+    fill(dv, zero, count * size)
+    for block in range(blocks_of(args)):
+        row, rows, i0, height = block_of(args, head, block)
+        columns = min(count, seen_of(args, i0, height) - j0)
+        state = is_hidden(args, row, rows, j0, columns) if rows > 0 and columns > 0 else 0
+        if state:
+            q, g = shift(pointer(args, 0), row * features), shift(pointer(args, 26), row * size)
+            _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, state, real(args, 8))
+            multiply(*(args, worker, exact, dv, size, s, 1, stride), *(g, size, panel, columns, size, rows, 1))
+            multiply(
+                *(args, worker, exact, dk, features, d, 1, stride), *(q, features, panel, columns, features, rows, 1)
+            )
+            multiply(
+                *(args, worker, exact, shift(dq, (row - start) * features), features, d, stride, 1),
+                *(k, features, panel, rows, features, columns, 1),
+            )
+    return finite(dk, count * features, zero) and finite(dv, count * size, zero)
+
+
+def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """dq, dk, dv. Slots 28 to 33: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``)."""
+    length, features, in_keys = integer(args, 3), integer(args, 5), integer(args, 17)
+    blocks, cells = -(-integer(args, 4) // in_keys), integer(args, 31)
+    rows, zero, s = integer(args, 7) * length, number(args, 0), scratch(args, worker, stack(args, 4096))
     for cell in range(lo, hi):
-        matrix, i0, rows = rows_of(args, cell)
-        dq = shift(pointer(args, 25), (matrix * length + i0) * features)
-        fill(dq, number(args, 0), rows * features)
-        end = keys_seen(args, i0 + rows)
-        for block in range(-(-end // in_block)):
-            j0 = block * in_block
-            width = min(in_block, end - j0)
-            k = shift(pointer(args, 26), (matrix // integer(args, 7) * keys + j0) * features)
-            _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-            whole = finite(k, width * features, number(args, 0))
-            multiply(args, worker, dq, features, d, in_block, 1, k, features, rows, features, width, True, whole)
-        scale(dq, real(args, 8), rows * features)
-
-
-def gradient_keys(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """dk = scale ds' q and dv = p' g, summed over the queries' heads that share keys. A cell is a block of keys.
-
-    Slots 25 and 26: dk, dv.
-    """
-    length, keys, features, size = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 6)
-    group, in_rows, in_block = integer(args, 7), integer(args, 16), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, in_rows * in_block)
-    blocks = -(-keys // in_block)
-    for cell in range(lo, hi):
-        head, j0 = cell // blocks, cell % blocks * in_block
-        width = min(in_block, keys - j0)
-        dk = shift(pointer(args, 25), (head * keys + j0) * features)
-        dv = shift(pointer(args, 26), (head * keys + j0) * size)
-        fill(dk, number(args, 0), width * features)
-        fill(dv, number(args, 0), width * size)
-        for matrix in range(head * group, (head + 1) * group):
-            for part in range(j0 // in_rows if integer(args, 9) else 0, -(-length // in_rows)):
-                i0 = part * in_rows
-                rows = min(in_rows, length - i0)
-                q = shift(pointer(args, 0), (matrix * length + i0) * features)
-                g = shift(pointer(args, 23), (matrix * length + i0) * size)
-                _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-                whole = finite(g, rows * size, number(args, 0))
-                multiply(args, worker, dv, size, s, 1, in_block, g, size, width, size, rows, True, whole)
-                whole = finite(q, rows * features, number(args, 0))
-                multiply(args, worker, dk, features, d, 1, in_block, q, features, width, features, rows, True, whole)
-        scale(dk, real(args, 8), width * features)
+        head, part = cell // cells, cell % cells
+        dq = shift(pointer(args, 28), head * rows * features)
+        if part:
+            dq = shift(pointer(args, 32), ((part - 1) * integer(args, 33) + head * rows) * features)
+        for exact in range(integer(args, 34)):
+            fill(dq, zero, rows * features)
+            good = True
+            for n in range(-(-blocks // cells)):
+                # Dealt in turn from either end: under causality the first keys are seen by most queries.
+                block = n * cells + (part if n % 2 == 0 else cells - 1 - part)
+                if block < blocks:
+                    good = _keys_of(args, worker, s, head, block * in_keys, dq, exact) and good
+            if good and finite(dq, rows * features, zero):
+                break
 
 
 def gradient_scores(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """ds, all of it: the gradient of a mask that was added. Slot 25: ds."""
-    length, keys, in_block = integer(args, 3), integer(args, 4), integer(args, 17)
-    s = shift(pointer(args, 18), worker * integer(args, 19))
-    d = shift(s, integer(args, 16) * in_block)
+    """ds, all of it: the gradient of a mask that was added. A cell is a block of queries. Slot 28: ds."""
+    keys, features, size, in_keys = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 17)
+    s = scratch(args, worker, stack(args, 4096))
+    d, packed_k, packed_v, stride = _places(args, s)
+    blocks = blocks_of(args)
     for cell in range(lo, hi):
-        matrix, i0, rows = rows_of(args, cell)
-        ds = shift(pointer(args, 25), (matrix * length + i0) * keys)
+        head = cell // blocks
+        row, rows, i0, height = block_of(args, head, cell % blocks)
+        ds = shift(pointer(args, 28), row * keys)
         fill(ds, number(args, 0), rows * keys)
-        end = keys_seen(args, i0 + rows)
-        for block in range(-(-end // in_block)):
-            j0 = block * in_block
-            width = min(in_block, end - j0)
-            _slopes(args, worker, s, d, matrix, i0, rows, j0, width)
-            for i in range(rows):
-                put(shift(ds, i * keys + j0), shift(d, i * in_block), width, False)
+        end = seen_of(args, i0, height)
+        for part in range(-(-end // in_keys)):
+            j0 = part * in_keys
+            columns = min(in_keys, end - j0)
+            place = head * keys + j0
+            pack(args, packed_k, shift(pointer(args, 1), place * features), columns, features)
+            pack(args, packed_v, shift(pointer(args, 27), place * size), columns, size)
+            state = is_hidden(args, row, rows, j0, columns)
+            _slopes(args, worker, s, d, stride, packed_k, packed_v, row, rows, j0, columns, state, number(args, 1))
+            for r in range(rows):
+                p, e = shift(ds, r * keys + j0), shift(d, r * stride)
+                for j in range(columns):
+                    p[j] = e[j]

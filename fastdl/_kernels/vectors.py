@@ -3,8 +3,8 @@
 A ``Vector`` is one register of numbers of a kernel's type: 16 float32 with AVX-512, 8 with AVX2, 4 with SSE and NEON.
 The words: ``load``, ``store``; ``first`` and ``put_first`` (the first n lanes: the end of a row); ``stream`` (a store
 past the cache, for results that are larger than it); ``spread`` (one number in all lanes); ``fma`` (a b + c);
-``larger``, ``smaller``; ``total`` and ``largest`` (over the lanes, in a fixed order); ``transpose``; + - * / between
-vectors. Pointers need the alignment of their elements only, but for ``stream``.
+``larger``, ``smaller``, ``where_equal``; ``total`` and ``largest`` (over the lanes, in a fixed order); ``transpose``;
++ - * / between vectors. Pointers need the alignment of their elements only, but for ``stream``.
 
 What a vector does is the same in every lane and in every position, so the bits of a result do not depend on where a
 loop's vector part ends.
@@ -205,6 +205,16 @@ def _chosen(comparison: str) -> Any:
 
 larger = intrinsic(_chosen(">"))  # a where a > b, else b: b also where either is NaN
 smaller = intrinsic(_chosen("<"))  # a where a < b, else b
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def where_equal(typing_context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+    """``then`` in the lanes where a == b, ``otherwise`` in the others and where either is NaN."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("==", values[0], values[1]), values[2], values[3])
+
+    return a(a, a, a, a), codegen
 
 
 def _halving(step: Any) -> Any:

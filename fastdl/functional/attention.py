@@ -15,7 +15,7 @@ import numpy as np
 from ..ops import Primitive, Spec, op
 from ..options import is_number
 from . import elementwise
-from ._attention import lower_backward, lower_forward, lower_scores_backward, weights_spec
+from ._attention import has_short_rows, lower_backward, lower_forward, lower_scores_backward, weights_spec
 from ._attention_weights import vjp_grad, vjp_scores_grad, weights
 from ._door import BOOL, array, check_grad, describe, floats
 from ._draw import attention as draw
@@ -58,33 +58,14 @@ _scores_grad = Primitive(
 def _checked(name: str, query: Any, key: Any, value: Any, mask: Any) -> list[Any]:
     """The arrays, of shapes that go together."""
     query, key, value = floats(name, query=query, key=key, value=value)
-    if mask is not None and array(name, "mask", mask).dtype.kind in "iu":
-        raise TypeError(
-            f"{name}: mask has dtype {mask.dtype}; expected bool, True where a query may attend, or floats that are "
-            "added to the scores: convert zeros and ones with mask.astype(bool)"
-        )
-    if mask is not None and mask.dtype != BOOL:
-        mask = floats(name, query=query, mask=mask)[1]
-    elif mask is not None:
-        mask = array(name, "mask", mask)
-    came = describe(query=query, key=key, value=value)
-    for argument, x in (("query", query), ("key", key), ("value", value)):
-        if len(x.shape) < 2:
-            raise ValueError(f"{name}: {argument} has shape {tuple(x.shape)}; expected (..., length, features)")
-    if query.shape[-1] != key.shape[-1] or query.shape[-1] == 0:
-        raise ValueError(
-            f"{name}: query and key have {query.shape[-1]} and {key.shape[-1]} features ({came}); "
-            "expected the same number, at least 1"
-        )
-    if key.shape[:-1] != value.shape[:-1]:
-        raise ValueError(f"{name}: key and value differ in more than their last axis ({came}); each key has one value")
-    if not _heads_fit(tuple(query.shape[:-2]), tuple(key.shape[:-2])):
-        raise ValueError(
-            f"{name}: the leading axes of query and key do not fit ({came}); they must be equal, but for the last of "
-            "them (heads), where that of query may be a multiple of that of key"
-        )
     if mask is not None:
-        full = (*query.shape[:-1], key.shape[-2])
+        mask = _checked_mask(name, mask, query)
+    ours, theirs, values = query.shape, key.shape, value.shape
+    fits = len(ours) > 1 and len(theirs) > 1 and ours[-1] == theirs[-1] != 0 and theirs[:-1] == values[:-1]
+    if not (fits and (ours[:-2] == theirs[:-2] or _heads_fit(ours[:-2], theirs[:-2]))):
+        raise _misfit(name, query, key, value)
+    if mask is not None:
+        full = (*ours[:-1], theirs[-2])
         try:
             fits = broadcast_shape(name, tuple(mask.shape), full) == full
         except ValueError:
@@ -92,24 +73,53 @@ def _checked(name: str, query: Any, key: Any, value: Any, mask: Any) -> list[Any
         if not fits:
             raise ValueError(
                 f"{name}: mask has shape {tuple(mask.shape)}; expected one that broadcasts to {full}, "
-                f"(..., queries, keys) ({came})"
+                f"(..., queries, keys) ({describe(query=query, key=key, value=value)})"
             )
     return [query, key, value, mask]
 
 
+def _checked_mask(name: str, mask: Any, query: Any) -> Any:
+    """The mask, of a dtype that goes with the queries."""
+    if array(name, "mask", mask).dtype.kind in "iu":
+        raise TypeError(
+            f"{name}: mask has dtype {mask.dtype}; expected bool, True where a query may attend, or floats that are "
+            "added to the scores: convert zeros and ones with mask.astype(bool)"
+        )
+    return array(name, "mask", mask) if mask.dtype == BOOL else floats(name, query=query, mask=mask)[1]
+
+
+def _misfit(name: str, query: Any, key: Any, value: Any) -> ValueError:
+    """What is wrong with the shapes of the three."""
+    came = describe(query=query, key=key, value=value)
+    for argument, x in (("query", query), ("key", key), ("value", value)):
+        if len(x.shape) < 2:
+            return ValueError(f"{name}: {argument} has shape {tuple(x.shape)}; expected (..., length, features)")
+    if query.shape[-1] != key.shape[-1] or query.shape[-1] == 0:
+        return ValueError(
+            f"{name}: query and key have {query.shape[-1]} and {key.shape[-1]} features ({came}); "
+            "expected the same number, at least 1"
+        )
+    if key.shape[:-1] != value.shape[:-1]:
+        return ValueError(f"{name}: key and value differ in more than their last axis ({came}); each key has one value")
+    return ValueError(
+        f"{name}: the leading axes of query and key do not fit ({came}); they must be equal, but for the last of "
+        "them (heads), where that of query may be a multiple of that of key"
+    )
+
+
 def _heads_fit(ours: tuple[int, ...], theirs: tuple[int, ...]) -> bool:
-    if ours == theirs:
-        return True
-    if len(ours) != len(theirs) or ours[:-1] != theirs[:-1]:
+    """Whether neighbouring heads of queries share one of keys."""
+    if len(ours) != len(theirs) or not ours or ours[:-1] != theirs[:-1]:
         return False
     return theirs[-1] > 0 and ours[-1] % theirs[-1] == 0
 
 
 def _options(name: str, query: Any, causal: Any, scale: Any, return_weights: Any) -> dict[str, Any]:
     """The options as the primitive takes them."""
-    for option, flag in (("causal", causal), ("return_weights", return_weights)):
-        if not isinstance(flag, (bool, np.bool_)):
-            raise TypeError(f"{name}: {option} is {flag!r}; expected True or False")
+    if type(causal) is not bool or type(return_weights) is not bool:
+        for option, flag in (("causal", causal), ("return_weights", return_weights)):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise TypeError(f"{name}: {option} is {flag!r}; expected True or False")
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
     elif not is_number(scale):
@@ -209,10 +219,12 @@ def attention_backward(
     parts: list[tuple[Any, Any, Any, Any]] = []
     if grads[0] is not None:
         g = check_grad(name, grads[0], *y)
-        if output is None or log_sum_exp is None:
+        if output is not None:
+            output = check_grad(name, output, *y, "output")
+        if log_sum_exp is not None:
+            log_sum_exp = check_grad(name, log_sum_exp, *c, "log_sum_exp", "one number for each query")
+        if (output is None or log_sum_exp is None) and not has_short_rows(key.shape[-2]):
             output, log_sum_exp = _attention(*arrays, **attrs)
-        output = check_grad(name, output, *y, "output")
-        log_sum_exp = check_grad(name, log_sum_exp, *c, "log_sum_exp", "one number for each query")
         parts.append(_vjp((g, None), arrays, (output, log_sum_exp), **attrs))
     if grads[1] is not None:
         spec = weights_spec(query, key)
@@ -220,7 +232,8 @@ def attention_backward(
         # p = p I: the weights are the result for the values I, and the kernels leave out what has no weight, as above.
         unit = np.broadcast_to(np.eye(key.shape[-2], dtype=key.dtype), (*key.shape[:-1], key.shape[-2]))
         inputs = (query, key, unit, mask)
-        dq, dk, _, dmask = _vjp((g, None), inputs, _attention(*inputs, **attrs), **attrs)
+        saved = (None, None) if has_short_rows(key.shape[-2]) else _attention(*inputs, **attrs)
+        dq, dk, _, dmask = _vjp((g, None), inputs, saved, **attrs)
         parts.append((dq, dk, np.zeros(value.shape, value.dtype), dmask))
     if not parts:
         raise ValueError(f"{name}: grad holds no gradient; expected that of the result, of the weights, or both")
