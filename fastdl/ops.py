@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, address_of, allocator
+from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, allocator
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -211,7 +211,7 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
         outputs = tuple([new(*spec) for new, spec in results])
     else:
         outputs = (out, *[new(*spec) for new, spec in results[1:]])
-    program.run([0 if x is None else address_of(x) for x in (*arrays, *outputs)])
+    program.run_on((*arrays, *outputs))
     return outputs
 
 
