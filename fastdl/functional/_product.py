@@ -72,8 +72,15 @@ def transpose(
     return y
 
 
-def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, activation: str) -> None:
-    """Issue the launches of y = s(a b + bias)."""
+def lower_product(
+    lowering: Lowering,
+    y: Operand,
+    f: Factors,
+    bias: Operand | None,
+    activation: str,
+    packed: Operand | None = None,
+) -> None:
+    """Issue the launches of y = s(a b + bias); ``packed`` is b as :func:`lower_pack` made it, if that is at hand."""
     code = FUSED.index(activation)
     if y.size == 0:
         return
@@ -91,7 +98,7 @@ def lower_product(lowering: Lowering, y: Operand, f: Factors, bias: Operand | No
         _outer(lowering, y, f, stack, bias)
         relu = False
     else:
-        _tiles(lowering, y, f, stack, bias, relu)
+        _tiles(lowering, y, f, stack, bias, relu, packed)
     if code and not relu:
         lower_activation(lowering, activation, y, (y,), {})
 
@@ -153,8 +160,7 @@ def _even(n: int, most: int, step: int) -> int:
 def blocking(f: Factors, matrices: int) -> _Blocking:
     """The cut of a product; see the table above."""
     itemsize = f.b.dtype.itemsize
-    widest = panel(itemsize)
-    width = min(widest, _padded(f.columns, lanes(itemsize)))
+    width = _panel_width(f.columns, itemsize)
     piece = _even(f.depth, _PIECE_BYTES // itemsize, 1)
     rows = _even(f.rows, _TILE_ROWS, 1)
     columns = f.columns if f.columns <= width else _even(f.columns, _TILE_COLUMNS * 4 // itemsize, width)
@@ -181,28 +187,56 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
     return _Blocking(rows, columns, parts, part_terms, piece, form, copies, width)
 
 
-def _tiles(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Operand | None, relu: bool) -> None:
+def packed_shape(depth: int, columns: int, itemsize: int) -> Shape:
+    """The shape of a packed matrix: panels, terms, columns of a panel."""
+    width = _panel_width(columns, itemsize)
+    return (-(-columns // width), depth, width)
+
+
+def _panel_width(columns: int, itemsize: int) -> int:
+    return min(panel(itemsize), _padded(columns, lanes(itemsize)))
+
+
+def lower_pack(lowering: Lowering, packed: Operand, f: Factors) -> None:
+    """Pack b, each matrix of its stack."""
+    _, _, step_b, column_b = f.strides
+    stack, itemsize = math.prod(f.stack_b), f.b.dtype.itemsize
+    panels, _, width = packed_shape(f.depth, f.columns, itemsize)
+    sizes = [f.depth, f.columns, step_b, column_b, f.depth * f.columns, width]
+    cells = stack * panels * -(-f.depth // 256)
+    lowering.launch(_PACK, f.b.dtype, [packed, f.b, *sizes], cells=cells, work=0.05 * itemsize * f.b.size)
+
+
+def _tiles(
+    lowering: Lowering,
+    y: Operand,
+    f: Factors,
+    stack: Shape,
+    bias: Operand | None,
+    relu: bool,
+    packed: Operand | None,
+) -> None:
     matrices = math.prod(stack)
     cut = blocking(f, matrices)
-    b, size_b, itemsize = f.b, f.depth * f.columns, f.b.dtype.itemsize
-    _, _, step_b, column_b = f.strides
-    if cut.form == 1:
-        stack_b, panels = math.prod(f.stack_b), -(-f.columns // cut.panel)
-        size_b = panels * f.depth * cut.panel
-        b = lowering.scratch((stack_b, size_b), y.dtype)
-        sizes = [f.depth, f.columns, step_b, column_b, f.depth * f.columns, cut.panel]
-        cells = stack_b * panels * -(-f.depth // 256)
-        lowering.launch(_PACK, y.dtype, [b, f.b, *sizes], cells=cells, work=0.05 * itemsize * f.b.size)
+    b, size_b = f.b, f.depth * f.columns
+    if packed is not None:
+        cut = cut._replace(form=1)
+    elif cut.form == 1:
+        shape = (math.prod(f.stack_b), *packed_shape(f.depth, f.columns, b.dtype.itemsize))
+        packed = lowering.scratch(shape, y.dtype)
+        lower_pack(lowering, packed, f)
+    if packed is not None:
+        b, size_b = packed, math.prod(packed.shape[-3:])
     target = y if cut.parts == 1 else lowering.scratch((matrices, cut.parts, f.rows, f.columns), y.dtype)
     tables = _stack_tables(lowering, f, stack, size_b)
-    packed = cut.panel * cut.piece if cut.form == 2 else 0
+    panel_size = cut.panel * cut.piece if cut.form == 2 else 0
     own = cut.tile_rows * (cut.piece + 16) if cut.copies else 0
-    scratch, stride = lowering.worker_scratch(packed + own, y.dtype)
+    scratch, stride = lowering.worker_scratch(panel_size + own, y.dtype)
     whole = cut.parts == 1
     arguments: list[Argument | Operand] = [target, f.a, b, bias if whole else None, int(relu and whole)]
     arguments += [f.rows, f.columns, f.depth, *f.strides, *tables, cut.tile_rows, cut.tile_columns]
     arguments += [cut.parts, cut.part_terms, cut.piece, cut.form, int(cut.copies), cut.panel]
-    arguments += [scratch, stride, packed, _BLOCK.address(y.dtype.name)]
+    arguments += [scratch, stride, panel_size, _BLOCK.address(y.dtype.name)]
     cells = matrices * cut.parts * -(-f.rows // cut.tile_rows) * -(-f.columns // cut.tile_columns)
     lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_seconds(f, matrices))
     if not whole:

@@ -14,11 +14,13 @@ import numpy as np
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
 from . import elementwise, reductions, shape
 from ._activations import NAMED, TABLE, gradient
+from ._dense_primitives import infer_dense, lower_dense
 from ._door import check_grad, choice, describe, floats, results
 from ._draw import dense as draw
 from ._lowering import broadcast_shape
 from ._operands import saved
 from ._product import FUSED, Factors, lower_product
+from .prepared import PreparedWeight
 
 _ACTIVATIONS = tuple(NAMED)
 
@@ -147,41 +149,13 @@ def matmul_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return shape.reshape(da, a.shape), shape.reshape(db, b.shape)
 
 
-def _infer_dense(x: Spec, weight: Spec, bias: Spec | None, *, activation: str) -> tuple[Spec]:
-    if len(weight.shape) != 2:
-        raise ValueError(f"dense: weight has shape {weight.shape}; expected two dimensions (out, in)")
-    if len(x.shape) == 0:
-        raise ValueError("dense: x is a single number; expected at least one dimension (..., in)")
-    features, inputs = weight.shape
-    if x.shape[-1] != inputs:
-        remedy = ": flatten x first, for example with nn.Flatten()" if math.prod(x.shape[1:]) == inputs else ""
-        raise ValueError(
-            f"dense: weight has {inputs} input features, x has {x.shape[-1]} ({describe(x=x, weight=weight)}); they "
-            f"must agree{remedy}"
-        )
-    if bias is not None and bias.shape != (features,):
-        raise ValueError(
-            f"dense: bias has shape {bias.shape}; expected ({features},), one number for each output feature "
-            f"({describe(weight=weight)})"
-        )
-    return (Spec((*x.shape[:-1], features), x.dtype),)
-
-
-def _lower_dense(
-    lowering: Lowering, inputs: tuple[Operand, Operand, Operand | None], outputs: tuple[Operand], *, activation: str
-) -> None:
-    (x, weight, bias), (y,) = inputs, outputs
-    rows, (columns, depth) = math.prod(x.shape[:-1]), weight.shape
-    lower_product(lowering, y, Factors(x, weight, rows, columns, depth, (), (), False, True), bias, activation)
-
-
 def _vjp_dense(
     grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], *, activation: str
 ) -> Sequence[Any]:
     return dense_backward(grads[0], *inputs, activation=activation, output=outputs[0])
 
 
-_dense = Primitive("dense", _infer_dense, _lower_dense, _vjp_dense)
+_dense = Primitive("dense", infer_dense, lower_dense, _vjp_dense)
 
 
 def _activation(op_name: str, activation: str | None) -> str:
@@ -197,7 +171,8 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     x (..., in), weight (out, in), bias (out,) or None: all float32 or all float64; the result is (..., out).
     ``activation`` is the function s: None or "identity", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu",
     "celu", "gelu", "gelu_tanh", "silu", "mish", "hard_sigmoid", "hard_swish", "softplus", "softsign", each with the
-    defaults of the op of its name. ``out`` takes the result; it may not overlap an argument.
+    defaults of the op of its name. ``weight`` may be a handle made by :func:`prepare`. ``out`` takes the result; it may
+    not overlap an argument.
 
     Raises ValueError if the sizes disagree.
 
@@ -208,12 +183,17 @@ def dense(x: Any, weight: Any, bias: Any = None, *, activation: str | None = Non
     >>> dense(np.float32([1, 2]), W, b, activation="relu")
     array([13.,  0.], dtype=float32)
     """
+    handle = weight if isinstance(weight, PreparedWeight) else None
+    if handle is not None:
+        weight = handle.weight
     x, weight, bias = floats("dense", x=x, weight=weight, bias=bias, optional=("bias",))
     activation = _activation("dense", activation)
     fused = activation in FUSED
     attrs = {"activation": activation if fused else "identity"}
     row, options = NAMED[activation]
-    (z,) = results("dense", _dense, {"x": x, "weight": weight, "bias": bias}, out, **attrs)
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    primitive = _dense if handle is None else handle.product(inputs) or _dense
+    (z,) = results("dense", primitive, inputs, out, **attrs)
     if fused:
         return z
     # What is differentiated from its argument is a node of its own: a gradient then finds z and needs no product.
@@ -231,7 +211,7 @@ def dense_backward(
     x, weight, bias = floats("dense_backward", x=x, weight=weight, bias=bias, optional=("bias",))
     activation = _activation("dense_backward", activation)
     specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
-    (spec,) = _infer_dense(*specs, activation=activation)  # type: ignore[arg-type]
+    (spec,) = infer_dense(*specs, activation=activation)  # type: ignore[arg-type]
     grad, output = check_grad("dense_backward", grad, *spec), saved("dense", output, spec)
     row, options = NAMED[activation]
     if row:

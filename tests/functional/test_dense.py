@@ -199,3 +199,24 @@ def test_out_may_not_overlap():
     x = np.ones((3, 3))
     with pytest.raises(ValueError, match="out overlaps x"):
         F.dense(x, np.ones((3, 3)), out=x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [(2, 3, 4), (8, 100, 300), (33, 65, 19), (200, 130, 600), (10, 64, 4100)])
+def test_a_prepared_weight_gives_the_same_bits_and_keeps_its_values(size, dtype):
+    m, n, k = size
+    rng = np.random.default_rng(2)
+    x, weight, bias = (rng.uniform(-1, 1, s).astype(dtype) for s in ((m, k), (n, k), (n,)))
+    handle = F.prepare(weight)
+    for activation in (None, "relu", "tanh", "gelu"):
+        expected = F.dense(x, weight, bias, activation=activation)
+        np.testing.assert_array_equal(F.dense(x, handle, bias, activation=activation), expected)
+    before = F.dense(x, weight)
+    weight += 1
+    np.testing.assert_array_equal(F.dense(x, handle), before)
+    out = np.empty((m, n), dtype)
+    assert F.dense(x, handle, out=out) is out
+    np.testing.assert_array_equal(out, before)
+    assert not np.array_equal(F.dense(x, weight), before)
+    with pytest.raises(ValueError, match="input features"):
+        F.dense(np.ones((2, k + 1), dtype), handle)
