@@ -30,12 +30,21 @@ def exp(x):  # type: ignore[no-untyped-def]
 
 
 def _parts_of_exp(x, y):  # type: ignore[no-untyped-def]
-    """p, a, b, 1 / b with e**(x + y) = (1 + p) a b, where a and b are powers of 2 and p is small."""
+    """p, a, b, 1 / b with e**(x + y) = (1 + p) a b, where a and b are powers of 2 and p is small.
+
+    x is NaN or in the range in which a and b are numbers: -173 < x < 176 in float32, -1400 < x < 1400 in float64.
+    """
+    raise NotImplementedError("only inside a kernel")
+
+
+def _in_range(x):  # type: ignore[no-untyped-def]
+    """x, or where e**x is 0 or infinity an x near by where it is that too."""
     raise NotImplementedError("only inside a kernel")
 
 
 def exp_of_sum(x, y):  # type: ignore[no-untyped-def]
-    """e**(x + y) for a small y, |y| < 0.1, whose digits the sum would lose."""
+    """e**(x + y) for a small y, |y| < 0.1, whose digits the sum would lose; x is NaN or in the range of
+    :func:`_parts_of_exp`."""
     raise NotImplementedError("only inside a kernel")
 
 
@@ -77,16 +86,15 @@ def _parts(x, y):  # type: ignore[no-untyped-def]
         real, unsigned = np.float32, np.uint32
         mantissa, half, magic = unsigned(23), unsigned(1), real(12582912.0)  # 1.5 * 2**23
         offset, twice = unsigned(0x4B400000 - 2 * 127), unsigned(2 * 127)
-        low, high, log2_e = real(-104.0), real(89.0), real(1.4426950408889634)
+        log2_e = real(1.4426950408889634)
         ln2_high, ln2_low = real(0.693359375), real(-2.12194440e-4)
         c0, c1, c2 = real(1.9875691500e-4), real(1.3981999507e-3), real(8.3334519073e-3)
         c3, c4, c5 = real(4.1665795894e-2), real(1.6666665459e-1), real(5.0000001201e-1)
 
         def implementation(x, y):  # type: ignore[no-untyped-def]
-            t = min(max(x, low), high)
-            shifted = t * log2_e + magic
+            shifted = x * log2_e + magic
             k = shifted - magic
-            r = (t - k * ln2_high) - k * ln2_low + y
+            r = (x - k * ln2_high) - k * ln2_low + y
             p = ((((c0 * r + c1) * r + c2) * r + c3) * r + c4) * r + c5
             both = unsigned(unsigned(to_bits(shifted)) - offset)  # Numba widens the difference to 64 bits
             first = both >> half
@@ -98,7 +106,7 @@ def _parts(x, y):  # type: ignore[no-untyped-def]
     unsigned = np.uint64
     mantissa, half, magic = unsigned(52), unsigned(1), 6755399441055744.0  # 1.5 * 2**52
     offset, twice = unsigned(0x4338000000000000 - 2 * 1023), unsigned(2 * 1023)
-    low, high, log2_e = -746.0, 710.0, 1.4426950408889634
+    log2_e = 1.4426950408889634
     ln2_high, ln2_low = 6.93145751953125e-1, 1.42860682030941723212e-6
     d = [1.0]
     for i in range(2, 14):
@@ -106,10 +114,9 @@ def _parts(x, y):  # type: ignore[no-untyped-def]
     d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13 = d
 
     def implementation64(x, y):  # type: ignore[no-untyped-def]
-        t = min(max(x, low), high)
-        shifted = t * log2_e + magic
+        shifted = x * log2_e + magic
         k = shifted - magic
-        r = (t - k * ln2_high) - k * ln2_low + y
+        r = (x - k * ln2_high) - k * ln2_low + y
         p = (((((d13 * r + d12) * r + d11) * r + d10) * r + d9) * r + d8) * r + d7
         p = (((((p * r + d6) * r + d5) * r + d4) * r + d3) * r + d2) * (r * r) + r
         both = unsigned(to_bits(shifted)) - offset
@@ -121,13 +128,20 @@ def _parts(x, y):  # type: ignore[no-untyped-def]
     return implementation64
 
 
+@overload(_in_range, jit_options=IN_ORDER_OPTIONS, strict=False)
+def _clamp(x):  # type: ignore[no-untyped-def]
+    real, low, high = (np.float32, -104.0, 89.0) if x == types.float32 else (np.float64, -746.0, 710.0)
+    least, most = real(low), real(high)
+    return lambda x: min(max(x, least), most)
+
+
 @overload(exp_of_sum, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _exp_of_sum(x, y):  # type: ignore[no-untyped-def]
     one = np.float32(1) if x == types.float32 else 1.0
 
     def implementation(x, y):  # type: ignore[no-untyped-def]
-        p, a, b, _ = _parts_of_exp(x, y)
-        return x if x != x else (p + one) * a * b
+        p, a, b, _ = _parts_of_exp(x, y)  # p is NaN where x is
+        return (p + one) * a * b
 
     return implementation
 
@@ -135,7 +149,12 @@ def _exp_of_sum(x, y):  # type: ignore[no-untyped-def]
 @overload(exp, jit_options=IN_ORDER_OPTIONS, strict=False)
 def _exp(x):  # type: ignore[no-untyped-def]
     zero = np.float32(0) if x == types.float32 else 0.0
-    return lambda x: exp_of_sum(x, zero)
+
+    def implementation(x):  # type: ignore[no-untyped-def]
+        y = exp_of_sum(_in_range(x), zero)
+        return x if x != x else y
+
+    return implementation
 
 
 @overload(expm1, jit_options=IN_ORDER_OPTIONS, strict=False)
@@ -144,7 +163,7 @@ def _expm1(x):  # type: ignore[no-untyped-def]
 
     def implementation(x):  # type: ignore[no-untyped-def]
         # a b (1 + p) - 1 = (a p + (a - 1 / b)) b; near 0 both powers of 2 are 1, and p is all that is left.
-        p, a, b, inverse = _parts_of_exp(x, zero)
+        p, a, b, inverse = _parts_of_exp(_in_range(x), zero)
         return x if x != x else (a * p + (a - inverse)) * b
 
     return implementation
