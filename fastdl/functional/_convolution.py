@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand
+from . import _depthwise
 
 _CORRELATE, _WEIGHT_GRAD = Kernel("conv", "correlate"), Kernel("conv", "weight_grad")
 _ADD_PARTIAL, _TRANSPOSE_WEIGHT = Kernel("conv", "add_partial"), Kernel("conv", "transpose_weight")
@@ -144,6 +145,9 @@ def _correlate(
 ) -> None:
     if y.size == 0:
         return
+    if _depthwise.fits(geometry):
+        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, backward=backward)
+        return
     s = geometry.flat()
     plan = _backward if backward else _forward
     rows, columns = plan(s.rows), plan(s.columns)
@@ -253,6 +257,9 @@ def _transposed(lowering: Lowering, weight: Operand, s: Geometry, phases: Sequen
 def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, geometry: Geometry) -> None:
     """Gradient with respect to the weight; g and x are NCHW."""
     if dweight.size == 0:
+        return
+    if _depthwise.fits(geometry):
+        _depthwise.lower_weight_grad(lowering, dweight, g, x, geometry)
         return
     s = geometry.flat()
     rows, columns = _forward(s.rows), _forward(s.columns)
