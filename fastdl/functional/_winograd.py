@@ -39,9 +39,9 @@ _PANEL_BYTES = 16 * 2**20  # of U; more is not read again and again
 _CHUNK = 128  # input channels whose weights are transformed at a time: 1.2 MB; 64 and 256 cost up to 10 % more
 
 # Cycles, measured on one core: of the transforms of a tile for L channels (pixels or result), of a transformed weight.
-_TILE_CYCLES, _WEIGHT_CYCLES = 350.0, 11.0
+_TILE_CYCLES, _WEIGHT_CYCLES = 400.0, 11.0
 _WORTH = 0.8  # of the time of the direct sum: it is more accurate
-_SHARE = 0.85  # of the multiply-adds that two units could do, of a product of blocks
+_SHARE, _DIRECT_SHARE = 0.85, 0.7  # of the multiply-adds that two units could do: products of blocks, direct sums
 
 
 class Filtering(NamedTuple):
@@ -66,21 +66,22 @@ class Filtering(NamedTuple):
 def pays(s: Filtering, dtype: np.dtype[np.generic], *, prepared: bool = False) -> bool:
     """Whether the transforms cost less than the multiplications they save.
 
-    The direct sum takes 9 C O multiply-adds for each pixel of the result. Here they are 36 C O for each tile, which has
-    16 pixels, fewer of them inside the result where its size is no multiple of 4 (7 x 7: 49 of 64); to these come the
-    transforms: of the tiles, proportional to C + O, and of the weights, proportional to C O, unless they are
-    ``prepared``. So it pays from about 16 channels on, and for few tiles not at all: one image of 7 x 7 has four of
-    them, for which transforming the weights costs as much as all multiplications of the direct sum. float64 is summed
-    directly: who asks for it wants its accuracy.
+    The direct sum takes 9 C O multiply-adds for each pixel of the result, and for two more in each row, which it leaves
+    out afterwards. Here they are 36 C O for each tile, which has 16 pixels, fewer of them inside the result where its
+    size is no multiple of 4 (7 x 7: 49 of 64); to these come the transforms: of the tiles, proportional to C + O, and
+    of the weights, proportional to C O, unless they are ``prepared``. So it pays from about 16 channels on, and for
+    very few tiles not at all: one image of 4 x 4 has one, for which transforming the weights costs more than all
+    multiplications of the direct sum. In 24 layers tried, the estimated share of the direct sum's time, 0.3 to 0.9, was
+    within 0.25 of what was measured. float64 is summed directly: who asks for it wants its accuracy.
     """
     if dtype != np.float32 or not possible(s, dtype):
         return False
-    step = 2 * lanes(dtype.itemsize) * _SHARE  # multiply-adds in a cycle
+    step = 2 * lanes(dtype.itemsize)  # multiply-adds in a cycle
     pairs = s.in_channels * s.out_channels
-    direct = 9 * s.images * s.out_height * s.out_length * pairs / step
+    direct = 9 * s.images * s.out_height * (s.out_length + 2) * pairs / (step * _DIRECT_SHARE)
     groups = -(-s.in_channels // lanes(dtype.itemsize)) + -(-s.out_channels // lanes(dtype.itemsize))
     weights = 0.0 if prepared else _WEIGHT_CYCLES * 16 / lanes(dtype.itemsize) * pairs
-    return 36 * s.tiles * pairs / step + _TILE_CYCLES * s.tiles * groups + weights < _WORTH * direct
+    return 36 * s.tiles * pairs / (step * _SHARE) + _TILE_CYCLES * s.tiles * groups + weights < _WORTH * direct
 
 
 def possible(s: Filtering, dtype: np.dtype[np.generic]) -> bool:

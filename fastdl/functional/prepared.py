@@ -4,11 +4,12 @@ Nothing is remembered behind a caller's back: an array may be changed in place, 
 a cache by identity or address would now and then return the results of other weights.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..ops import Array, Lowering, Operand, Primitive, Shape, Spec, Symbol, execute
 from . import _winograd
-from ._conv_primitives import conv2d, geometry
+from ._conv_primitives import conv2d, geometry, vjp_conv2d
 from ._dense_primitives import pack_weight, prepared_dense
 from ._door import floats
 from ._images import channels_back, channels_first, place_for
@@ -44,7 +45,12 @@ def _lower(lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand],
     channels_back(lowering, result, y, layout)
 
 
-_prepared_conv2d = Primitive("conv2d_prepared", _infer, _lower)  # eager only: what is recorded takes the weight itself
+def _vjp(grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **attrs: Any) -> Sequence[Any]:
+    """That of the convolution; the transform is a copy of the weight, which gets the gradient."""
+    return (*vjp_conv2d(grads, inputs[:3], outputs, **attrs), None)
+
+
+_prepared_conv2d = Primitive("conv2d_prepared", _infer, _lower, _vjp)
 
 
 class PreparedWeight:
@@ -77,7 +83,7 @@ class PreparedWeight:
     def convolution(self, x: Any, bias: Any, attrs: dict[str, Any]) -> tuple[Primitive, tuple[Any, ...]]:
         """The primitive that convolves with this weight, and its inputs."""
         plain = conv2d, (x, self.weight, bias)
-        if self._panels is None or isinstance(x, Symbol) or isinstance(bias, Symbol):
+        if self._panels is None:
             return plain
         if _winograd.filtering(geometry(x.shape, self.shape, attrs), x.dtype, prepared=True) is None:
             return plain
@@ -97,8 +103,7 @@ def prepare(weight: Any) -> PreparedWeight:
     The handle holds the weight as it was: a copy, so that changing the array in place afterwards changes nothing. A
     dense layer's (out, in) is also packed as the product reads it; a convolution's with 3 x 3 taps and enough channels
     transformed, which takes four times its memory. It pays most for few pixels or rows and many channels, where making
-    the weight ready takes as long as the rest. Recorded functions
-    take the weight itself from the handle; derivatives with respect to it are those of ``handle.weight``.
+    the weight ready takes as long as the rest. In a recorded function the handle is a constant.
 
     Raises TypeError if ``weight`` is no array of float32 or float64.
 
