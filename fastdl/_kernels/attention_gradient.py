@@ -120,7 +120,7 @@ def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-d
 def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """dq, dk, dv.
 
-    Slots 28 to 33: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``).
+    Slots 28 to 34: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``).
     """
     length, features, in_keys = integer(args, 3), integer(args, 5), integer(args, 17)
     blocks, cells = -(-integer(args, 4) // in_keys), integer(args, 31)
