@@ -26,7 +26,7 @@ import numpy as np
 from . import vector_math as vm
 from .attention_rows import allowed, dot, fill, finite, hide, mask_rows, merge_tops, powers, scale, tops
 from .block import address, call, integer, number, pointer, real, shift, stack, stack_integers
-from .compiler import inline
+from .compiler import inline, merge
 from .micro import vectors_of_tile
 from .vectors import first, load, spread, store, transpose, width
 
@@ -134,7 +134,7 @@ def is_hidden(args, row, rows, j0, columns):  # type: ignore[no-untyped-def]
     return 0 if found == 0 else 2 if found == rows * columns else 1
 
 
-@inline
+@merge
 def finish_scores(args, s, stride, row, rows, j0, columns, state):  # type: ignore[no-untyped-def]
     """Mask a block of products; the factor that is left to be multiplied to it, positive so that -inf stays -inf."""
     factor = real(args, 8)
@@ -147,7 +147,7 @@ def finish_scores(args, s, stride, row, rows, j0, columns, state):  # type: igno
     return number(args, 1) if state == 1 or factor <= 0 else factor
 
 
-@inline
+@merge
 def _scores(args, worker, s, stride, packed, k, row, rows, columns):  # type: ignore[no-untyped-def]
     """A block of products q . k; few queries read the keys as they are."""
     features = integer(args, 5)
@@ -165,7 +165,7 @@ def _scores(args, worker, s, stride, packed, k, row, rows, columns):  # type: ig
         )
 
 
-@inline
+@merge
 def _soften(args, s, stride, rows, columns, factor, m, l, change):  # type: ignore[no-untyped-def]  # noqa: E741
     """Scores to powers, relative to the largest score so far; by how much what was summed before changes."""
     top = stack(args, 128)
@@ -174,7 +174,7 @@ def _soften(args, s, stride, rows, columns, factor, m, l, change):  # type: igno
     powers(args, s, stride, rows, columns, factor, top, l)
 
 
-@inline
+@merge
 def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-untyped-def]  # noqa: E741
     """The blocks lo..hi of a head's queries; whether what came out is finite."""
     keys, features, size, in_rows, in_keys = (

@@ -19,10 +19,10 @@ from .attention import (
 )
 from .attention_rows import fill, finite, parts_of_rows, whole_rows
 from .block import integer, number, pointer, real, shift, stack
-from .compiler import in_order, inline
+from .compiler import in_order, inline, merge
 
 
-@inline
+@merge
 def _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, state, outer):  # type: ignore[no-untyped-def]
     """A block of weights p into s, and of ds = p (g v' - h), times ``outer``, into d. Packed keys and values."""
     features, size = integer(args, 5), integer(args, 6)
@@ -85,7 +85,7 @@ def gather(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             y[i] += part[i]
 
 
-@inline
+@merge
 def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-def]
     """dk and dv of a block of keys, and what it adds to dq; whether all of it is finite."""
     features, size, group = integer(args, 5), integer(args, 6), integer(args, 7)
@@ -120,7 +120,7 @@ def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-d
 def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """dq, dk, dv.
 
-    Slots 28 to 33: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``).
+    Slots 28 to 34: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``).
     """
     length, features, in_keys = integer(args, 3), integer(args, 5), integer(args, 17)
     blocks, cells = -(-integer(args, 4) // in_keys), integer(args, 31)

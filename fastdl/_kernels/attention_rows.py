@@ -11,7 +11,21 @@ from . import vector_math as vm
 from .block import flags, integer, integers, number, offset, pointer, real, shift
 from .compiler import inline
 from .vector_exp import exp
-from .vectors import first, fma, larger, largest, load, put_first, smaller, spread, store, total, where_equal, width
+from .vectors import (
+    first,
+    fma,
+    larger,
+    largest,
+    load,
+    put_first,
+    rounded,
+    smaller,
+    spread,
+    store,
+    total,
+    where_equal,
+    width,
+)
 
 
 @inline
@@ -138,15 +152,14 @@ def tops(args, s, stride, rows, columns, factor, top):  # type: ignore[no-untype
 def powers(args, s, stride, rows, columns, factor, base, sums):  # type: ignore[no-untyped-def]
     """Scores to powers; their sums are added to ``sums``.
 
-    Multiplied and subtracted in one, a huge score may come out above itself rounded, and its power overflow: none is
-    above 1.
+    Scores are rounded as in ``tops``: with huge ones what is left of the largest would not be 0 otherwise.
     """
     lanes, factors, zeros = width(s), spread(factor), spread(number(args, 0))
     for r in range(rows):
         p, least, found = shift(s, r * stride), spread(base[r]), zeros
         for j in range(0, columns, lanes):
             q = shift(p, j)
-            e = exp(smaller(zeros, load(q) * factors - least))
+            e = exp(rounded(load(q) * factors) - least)
             found = found + e
             store(q, e)
         sums[r] += total(found)
@@ -183,8 +196,8 @@ def whole_rows(args, s, d, stride, rows, columns, factor, outer):  # type: ignor
         base, sums = spread(zero if top == hidden else top), zeros
         for j in range(0, columns, lanes):
             q = shift(p, j)
-            v = load(q) * factors
-            power = exp(smaller(zeros, v - base))
+            v = rounded(load(q) * factors)
+            power = exp(v - base)
             sums = sums + power
             store(q, where_equal(v, hiddens, marks, power))  # -1: 0 also in a row whose sum is NaN
         l = total(sums)  # noqa: E741 - the letter of the papers
@@ -206,12 +219,13 @@ def parts_of_rows(args, s, d, stride, rows, columns, factor, outer, c, h):  # ty
     """Parts of rows of scores to weights by their log-sum-exp c, and d to ds = p (d - h), times ``outer``."""
     lanes, factors, outers = width(s), spread(factor), spread(outer)
     zeros, hiddens = spread(number(args, 0)), spread(number(args, -np.inf))
+    most = spread(number(args, 88))  # also for a c that is not that of these scores
     for r in range(rows):
         p, e, base, average = shift(s, r * stride), shift(d, r * stride), spread(c[r]), spread(h[r])
         for j in range(0, columns, lanes):
             q, u = shift(p, j), shift(e, j)
-            v = load(q) * factors
-            power = exp(smaller(zeros, v - base))
+            v = rounded(load(q) * factors)
+            power = exp(smaller(most, v - base))
             power = where_equal(v, hiddens, zeros, power)  # also where c is -inf, because all scores are, or NaN
             store(q, power)
             store(u, where_equal(power, zeros, zeros, power * outers * (load(u) - average)))

@@ -10,6 +10,7 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from .compiler import in_order
 from .vectors import multiply_add
 
 _DEGREE = 13  # of the Taylor series in double precision, where |r| <= ln 2 / 2
@@ -30,9 +31,7 @@ _DOUBLE = (
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def exp(typing_context: Any, x: Any) -> Any:
-    """e**x in every lane, for x up to 88 (float32) or 709 (float64); NaN stays NaN."""
-
+def _exp(typing_context: Any, x: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         (x,) = values
         single = isinstance(x.type.element, ir.FloatType)
@@ -59,3 +58,9 @@ def exp(typing_context: Any, x: Any) -> Any:
         return multiply_add(builder, p, power, power)
 
     return x(x), codegen
+
+
+@in_order  # Numba gives the options of the function that an intrinsic stands in to its instructions
+def exp(x):  # type: ignore[no-untyped-def]
+    """e**x in every lane, for x up to 88 (float32) or 709 (float64); NaN stays NaN."""
+    return _exp(x)

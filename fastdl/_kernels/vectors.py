@@ -208,6 +208,19 @@ smaller = intrinsic(_chosen("<"))  # a where a < b, else b
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def rounded(typing_context: Any, x: Any) -> Any:
+    """x, which is not fused with what is done to it: a b - c is not what is left of c = a b rounded, with ``fma``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = values[0].type
+        name = f"llvm.arithmetic.fence.{suffix(kind)}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+        return builder.call(function, [values[0]])
+
+    return x(x), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def where_equal(typing_context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
     """``then`` in the lanes where a == b, ``otherwise`` in the others and where either is NaN."""
 

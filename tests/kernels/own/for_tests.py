@@ -8,6 +8,7 @@ import numpy as np
 from fastdl._kernels import vectors as v
 from fastdl._kernels.block import integer, integers, number, pointer, real, shift
 from fastdl._kernels.compiler import inline
+from fastdl._kernels.vector_exp import exp
 from fastdl._kernels.vector_max import maximum
 
 
@@ -172,3 +173,13 @@ def largest(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Slots: y, x, n."""
     y, x = pointer(args, 0), pointer(args, 1)
     y[0] = maximum(x, integer(args, 2))
+
+
+def powers(args, lo, hi, worker):
+    """y = e**x, z = -1 where that is 0, else e**x. Slots: y, z, x, n, a multiple of a vector."""
+    y, z, x = pointer(args, 0), pointer(args, 1), pointer(args, 2)
+    zeros, marks = v.spread(number(args, 0)), v.spread(number(args, -1))
+    for i in range(0, integer(args, 3), v.width(x)):
+        power = exp(v.load(shift(x, i)))
+        v.store(shift(y, i), power)
+        v.store(shift(z, i), v.where_equal(power, zeros, marks, power))
