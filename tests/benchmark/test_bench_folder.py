@@ -15,11 +15,31 @@ def python(*arguments):
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
 
 
-def test_the_ladder():
-    done = python("-m", "bench.ladder.matmul", "130")
+@pytest.mark.parametrize(
+    ("ladder", "last"), [("matmul", "F.matmul"), ("conv", "F.conv2d"), ("attention", "F.attention")]
+)
+def test_a_ladder_checks_all_its_steps(ladder, last):
+    done = python("-m", "bench.ladder", ladder, "--small", "--markdown")
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["python", "compiled", "rows", "blocks", "fastdl"]
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("|")]
+    assert rows[0][0] == "step" and rows[-1][0] == last and rows[-1][-1].endswith("threads")
+    assert {len(row) for row in rows} == {len(rows[0])} and len(rows) >= 6
+    assert all(float(row[2]) > 0 for row in rows[2:])
+
+
+def test_a_ladder_stops_at_a_step_that_is_wrong():
+    code = """if True:
+        import numpy as np
+        from bench.ladder.steps import Step, climb
+        climb([Step("wrong", "1", "", lambda: np.ones(4), np.array([1, 1, 1, 1.001]), 1.0)])
+    """
+    done = python("-c", code)
+    assert done.returncode == 1 and "wrong is wrong by 1.0e-03 of the largest number" in done.stderr
+
+
+def test_there_are_no_other_ladders():
+    done = python("-m", "bench.ladder", "snakes")
+    assert done.returncode == 2 and "no ladder is named snakes; there are matmul, conv, attention" in done.stderr
 
 
 def test_the_forward():
