@@ -21,7 +21,8 @@ _ROOT = float(np.sqrt(2 / np.pi))
 def _row(formula, gradient):  # type: ignore[no-untyped-def]
     """Slots: y, x, n, options; and dx, g, x, n, options. y may be the memory of x, dx that of g.
 
-    Then, or where y goes past the cache, results are made in a buffer.
+    Then, or where y goes past the cache, y is made in a buffer. dx does not go there: beside two arrays that are read
+    one core took 8.0 ms for 64 MB, with ordinary stores 5.5; two cores 4.9 and 5.8.
     """
     s, ds = inline(formula), inline(gradient)
 
@@ -49,18 +50,9 @@ def _row(formula, gradient):  # type: ignore[no-untyped-def]
         dx, g, x, n = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
         o = real(args, 4), real(args, 5), real(args, 6)
         first, last = lo * 4096, min(n, hi * 4096)
-        past = large(dx, n) and address(dx) != address(g)
-        if past or address(dx) == address(g):
-            t = stack(args, 512)
-            while first < last:
-                p, q, r = shift(dx, first), shift(g, first), shift(x, first)
-                count = min(last - first, room(p, 512))
-                for j in range(count):
-                    t[j] = ds(args, q[j], r[j], o)
-                put(p, t, count, past)
-                first += count
-            if past:
-                fence()
+        if address(dx) == address(g):
+            for i in range(first, last):
+                dx[i] = ds(args, dx[i], x[i], o)
         else:
             for i in range(first, last):
                 dx[i] = ds(args, g[i], x[i], o)
