@@ -109,7 +109,7 @@ def pixels_out(target, source, plane, count, channels):  # type: ignore[no-untyp
 def _strip(args, target, source, plane, first_row, rows, height, first, last, length):  # type: ignore[no-untyped-def]
     """target[row, column, l]: L channels of ``rows`` rows from ``first_row`` on, columns first..last; zeros outside."""
     lanes, columns = width(source), last - first
-    top, bottom = max(0, -first_row), max(0, min(rows, height - first_row))
+    top, bottom = max(0, min(rows, -first_row)), max(0, min(rows, height - first_row))
     zero = spread(number(args, 0))
     for p in range(top * columns):
         store(shift(target, p * lanes), zero)

@@ -7,6 +7,8 @@ a cache by identity or address would now and then return the results of other we
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ops import Array, Lowering, Operand, Primitive, Shape, Spec, Symbol, execute
 from . import _winograd
 from ._conv_primitives import conv2d, geometry, vjp_conv2d
@@ -76,6 +78,9 @@ class PreparedWeight:
     def dtype(self) -> Any:
         """The dtype of the weight."""
         return self.weight.dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.weight, dtype)
 
     def __repr__(self) -> str:
         return f"<prepared weight {self.shape} {self.dtype}>"
