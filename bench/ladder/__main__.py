@@ -1,11 +1,13 @@
-"""``python -m bench.ladder [matmul] [conv] [attention] [--markdown] [--small]``: climb the ladders, a minute or two."""
+"""``python -m bench.ladder [matmul] [conv] [attention] [memory] [--markdown]``: climb the ladders, in two minutes."""
 
 import argparse
 import importlib
 
+import fastdl as fd
+
 from .steps import climb, machine, table
 
-LADDERS = ("matmul", "conv", "attention")
+LADDERS = ("matmul", "conv", "attention", "memory")
 
 
 def main() -> None:
@@ -13,15 +15,17 @@ def main() -> None:
     parser.add_argument("ladders", nargs="*", metavar="ladder", help=f"of {', '.join(LADDERS)}; without any, all")
     parser.add_argument("--markdown", action="store_true", help="print tables for docs/_ladders.md")
     parser.add_argument("--small", action="store_true", help="small sizes, to see that all steps are right")
+    parser.add_argument("--threads", type=int, help="of the last step of each ladder; without, all cores")
     options = parser.parse_args()
     if unknown := set(options.ladders) - set(LADDERS):
         parser.error(f"no ladder is named {', '.join(sorted(unknown))}; there are {', '.join(LADDERS)}")
+    if options.threads:
+        fd.set_num_threads(options.threads)
     tables = []
     for name in options.ladders or LADDERS:
         ladder = importlib.import_module(f"bench.ladder.{name}")
-        tables.append(
-            table(ladder.TITLE, climb(ladder.steps(ladder.SMALL if options.small else ladder.SIZE)), options.markdown)
-        )
+        rungs = climb(ladder.steps(ladder.SMALL if options.small else ladder.SIZE), ladder.LIMIT)
+        tables.append(table(ladder.TITLE, rungs, ladder.LIMIT, options.markdown))
     print("\n".join([f"{machine()}\n", *tables]), end="")
 
 

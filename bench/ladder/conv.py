@@ -13,9 +13,9 @@ import fastdl as fd
 from fastdl import functional as F
 
 from .products import block
-from .steps import Step
+from .steps import PEAK, Step
 
-TITLE = "Convolution 3 x 3, float32"
+TITLE, LIMIT = "Convolution 3 x 3, float32", PEAK
 SIZE, SMALL = (8, 128, 28, 28, 128), (2, 16, 9, 10, 20)  # N, C, H, W, O; the tests take the small one
 
 
@@ -85,15 +85,16 @@ def steps(sizes: tuple[int, ...]) -> Iterator[Step]:
     change = "the block product, a group for each tap, the image in place"
     yield Step("taps", size, change, taps(padded, weight), expected, work)
 
-    change = "F.conv2d: padded in pieces that stay in the cache"
-    yield Step("F.conv2d", size, change, lambda: F.conv2d(x, weight, padding=1), expected, work)
-    threads = fd.get_num_threads()
-    yield Step(
-        "F.conv2d",
-        size,
-        f"{threads} threads",
-        lambda: F.conv2d(x, weight, padding=1),
-        expected,
-        work,
-        threads=threads,
-    )
+    def strict():
+        with fd.precision("strict"):
+            return F.conv2d(x, weight, padding=1)
+
+    change = "F.conv2d, strict: padded in pieces that stay in the cache"
+    yield Step("direct", size, change, strict, expected, work)
+
+    def winograd():
+        return F.conv2d(x, weight, padding=1)
+
+    change = "F.conv2d: a quarter of the multiplications"
+    yield Step("Winograd", size, change, winograd, expected, work)
+    yield Step("Winograd", size, "all threads", winograd, expected, work, all_threads=True)

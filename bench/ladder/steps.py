@@ -4,11 +4,12 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastdl as fd
+from fastdl._kernels import Buffer, Kernel, ProgramBuilder, address_of
 from fastdl.benchmark.measure import circumstances
 from fastdl.benchmark.peak import Peak
 
@@ -23,19 +24,19 @@ class Step(NamedTuple):
     change: str
     run: Callable[[], np.ndarray]
     expected: np.ndarray
-    operations: float  # of the formula: multiplications and additions, however the step does it
+    amount: float  # multiplications and additions of the formula, or bytes to read and write, however a step does it
     traffic: str = ""  # vectors (or numbers) loaded and stored for each multiply-add
     tolerance: float = 1e-5  # of the largest number that is expected
-    threads: int = 1
+    all_threads: bool = False
 
 
 class Rung(NamedTuple):
     """A step that was right, and how fast it was."""
 
     step: Step
-    seconds: float
-    rate: float  # operations in a second
-    share: float  # of the peak of as many threads, the best of this run
+    threads: int
+    rate: float  # operations, or bytes, in a second
+    share: float  # of the limit of as many threads, the best of this run
 
 
 def check(step: Step) -> None:
@@ -61,29 +62,62 @@ def seconds(run: Callable[[], np.ndarray], timer: Callable[[], float]) -> float:
     return best
 
 
-def climb(steps: Iterable[Step], dtype: str = "float32") -> list[Rung]:
-    """Check and time each step, with the peak beside it.
+class Limit(NamedTuple):
+    """What the steps of a ladder are measured by, with ``measure()``, which gives operations or bytes in a second."""
+
+    name: str
+    unit: str
+    make: Callable[[Callable[[], float]], Any]
+
+
+class _Copy:
+    """A copy of 64 MB into memory that is there already; read and written bytes both count."""
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer, size = timer, 1 << 26
+        self._arrays = [np.zeros(size, np.uint8) for _ in range(2)]
+        builder = ProgramBuilder()
+        arguments = [Buffer.external(0), Buffer.external(1), size]
+        builder.launch(Kernel("copy", "copy"), ["uint8"], arguments, cells=size >> 14, work=1e9)
+        self._program = builder.build(2, [])
+
+    def measure(self) -> float:
+        start = self._timer()
+        self._program.run([address_of(a) for a in self._arrays])
+        return 2 * self._arrays[0].size / (self._timer() - start)
+
+
+PEAK = Limit("peak", "GFLOP/s", lambda timer: Peak("float32", timer))
+COPY = Limit("copy", "GB/s", _Copy)
+
+
+def climb(steps: Iterable[Step], limit: Limit = PEAK) -> list[Rung]:
+    """Check and time each step, with the limit beside it.
 
     One thread is timed by the time that it had a core, so that other work on the machine matters little; several by the
     clock on the wall.
     """
-    found, peaks = [], {}
+    found, best = [], {}
     for step in steps:
+        threads = fd.get_num_threads() if step.all_threads else 1
+        if step.all_threads and threads == 1:
+            continue
         print(f"{step.name} ...", file=sys.stderr)
-        timer = time.thread_time if step.threads == 1 else time.perf_counter
-        with fd.threads(step.threads):
+        timer = time.thread_time if threads == 1 else time.perf_counter
+        with fd.threads(threads):
             check(step)
-            peak = Peak(dtype, timer)
-            before = max(peak.measure() for _ in range(5))
-            found.append((step, seconds(step.run, timer)))
-            peaks[step.threads] = max(peaks.get(step.threads, 0.0), before, peak.measure())
-    return [Rung(s, t, s.operations / t, s.operations / t / peaks[s.threads]) for s, t in found]
+            measured = limit.make(timer)
+            before = max(measured.measure() for _ in range(5))
+            found.append((step, threads, seconds(step.run, timer)))
+            best[threads] = max(best.get(threads, 0.0), before, measured.measure())
+    return [Rung(s, n, s.amount / t, s.amount / t / best[n]) for s, n, t in found]
 
 
-def table(title: str, rungs: list[Rung], markdown: bool) -> str:
+def table(title: str, rungs: list[Rung], limit: Limit = PEAK, markdown: bool = False) -> str:
     """The rungs, line by line, for a terminal or as Markdown."""
     traffic = any(r.step.traffic for r in rungs)
-    head = ["step", "size", "GFLOP/s", "of the peak", *(["loads and stores"] if traffic else []), "what is new"]
+    more = ["loads and stores"] if traffic else []
+    head = ["step", "size", limit.unit, f"of the {limit.name}", *more, "what is new"]
     rows = [
         [
             r.step.name,
@@ -95,11 +129,11 @@ def table(title: str, rungs: list[Rung], markdown: bool) -> str:
         ]
         for r in rungs
     ]
-    peaks = {r.step.threads: r.rate / r.share / 1e9 for r in rungs}
-    said = ", ".join(f"{peak:.0f} GFLOP/s on {n} thread{'s' * (n > 1)}" for n, peak in sorted(peaks.items()))
+    limits = {r.threads: r.rate / r.share / 1e9 for r in rungs}
+    said = ", ".join(f"{most:.0f} {limit.unit} on {n} thread{'s' * (n > 1)}" for n, most in sorted(limits.items()))
     if markdown:
         lines = [
-            f"**{title}** (peak: {said})",
+            f"**{title}** ({limit.name}: {said})",
             "",
             *("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]),
         ]
@@ -108,10 +142,10 @@ def table(title: str, rungs: list[Rung], markdown: bool) -> str:
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
     ]
-    return "\n".join([f"{title} (peak: {said})", *lines, ""])
+    return "\n".join([f"{title} ({limit.name}: {said})", *lines, ""])
 
 
 def machine() -> str:
     """Where and when the figures were taken."""
     facts = circumstances(fd.get_num_threads())
-    return f"{facts['cpu']}, {facts['threads']} threads, NumPy {np.__version__}, {facts['time'].split()[0]}"
+    return f"{facts['cpu']}, {facts['cores']} cores, NumPy {np.__version__}, {facts['time'].split()[0]}"
