@@ -26,7 +26,7 @@ class Peak:
         for name, width in (("wide", 64), ("narrow", 32)):
             each = 2.0 * _CHAINS * (width // self._dtype.itemsize)
             rounds = 10_000
-            while (seconds := self._seconds(self._program(name, rounds))) < _SECONDS:
+            while (seconds := self._least(self._program(name, rounds))) < _SECONDS:
                 rounds = int(rounds * min(10, 1.2 * _SECONDS / seconds)) + 1
             self._programs.append((self._program(name, rounds), each * rounds * self._cells))
 
@@ -36,6 +36,10 @@ class Peak:
             Kernel("peak", name), [self._dtype.name], [Buffer.external(0), rounds], cells=self._cells, work=1e9
         )
         return builder.build(1, [])
+
+    def _least(self, program: Program) -> float:
+        """The best of a few runs: beside other processes one may wait for a core longer than it computes."""
+        return min(self._seconds(program) for _ in range(5))
 
     def _seconds(self, program: Program) -> float:
         start = self._timer()

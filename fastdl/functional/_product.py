@@ -89,6 +89,7 @@ def lower_product(
     if matrices == 1 and _padded(f.rows, 4) * _padded(f.columns, 2) * f.depth <= _SMALL_TERMS:
         arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, f.rows, f.columns, f.depth]
         work = 0.2 * f.rows * f.columns * f.depth
+        lowering.note(algorithm="three loops", why=f"at most {_SMALL_TERMS} products need no preparation")
         lowering.launch(_SMALL, y.dtype, [*arguments, *f.strides, code], cells=1, work=work)
         return
     relu = activation == "relu"
@@ -115,6 +116,7 @@ def _seconds(f: Factors, matrices: int) -> float:
 def _few_rows(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, relu: bool) -> None:
     arguments = [y, f.a, f.b, bias, int(relu), f.rows, f.columns, f.depth, f.depth, f.depth]
     work = max(_seconds(f, 1), 0.02 * f.b.size * f.b.dtype.itemsize)
+    lowering.note(algorithm="b read once, eight columns at a time", why=f"{f.rows} rows: the memory of b is the limit")
     lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 8), work=work)
 
 
@@ -135,6 +137,7 @@ def _outer(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Opera
     tables = _stack_tables(lowering, f, stack, f.depth * f.columns)
     arguments = [y, f.a, f.b, bias, bias is not None, *sizes, *tables, f.rows, width]
     work = max(_seconds(f, matrices), 0.02 * f.b.size * f.b.dtype.itemsize)
+    lowering.note(algorithm="b read once, row by row", why=f"{f.rows} rows: the memory of b is the limit")
     lowering.launch(_OUTER, y.dtype, arguments, cells=matrices * -(-f.columns // width), work=work)
 
 
@@ -187,6 +190,19 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
     return _Blocking(rows, columns, parts, part_terms, piece, form, copies, width)
 
 
+_FORMS = (
+    "blocks of registers, b read in place",
+    "blocks of registers, b packed beforehand",
+    "blocks of registers, b packed panel by panel",
+)
+
+
+def _described(cut: _Blocking) -> str:
+    words = f"tiles of {cut.tile_rows} x {cut.tile_columns}, sums in pieces of {cut.piece}"
+    words += f" and {cut.parts} parts, for want of tiles" if cut.parts > 1 else ""
+    return words + (", rows of a copied, which lie far apart" if cut.copies else "")
+
+
 def packed_shape(depth: int, columns: int, itemsize: int) -> Shape:
     """The shape of a packed matrix: panels, terms, columns of a panel."""
     width = _panel_width(columns, itemsize)
@@ -227,6 +243,7 @@ def _tiles(
         lower_pack(lowering, packed, f)
     if packed is not None:
         b, size_b = packed, math.prod(packed.shape[-3:])
+    lowering.note(algorithm=_FORMS[cut.form], why=_described(cut))
     target = y if cut.parts == 1 else lowering.scratch((matrices, cut.parts, f.rows, f.columns), y.dtype)
     tables = _stack_tables(lowering, f, stack, size_b)
     panel_size = cut.panel * cut.piece if cut.form == 2 else 0
