@@ -13,7 +13,7 @@ transposed kernels, once for each phase of the stride.
 from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
 from .micro import vectors_of_tile
-from .strided import every_second, put_every_second
+from .strided import every_second, fetch_to_read, fetch_to_write, put_every_second
 from .vectors import first, load, put_first, spread, store, width
 
 
@@ -76,16 +76,22 @@ def fill_planes(args, planes, x, shape, channels, first_row, rows, first_column)
     """Fill the planes of ``channels`` channels from those at x: ``rows`` rows of each, from a row and column on.
 
     shape: H, W, elements of a plane, its columns, stride (2), padding above and left, numbers of phases (2), from
-    channel to channel, then the phases of the rows and those of the columns that the kernel uses.
+    channel to channel, bytes of a number, then the phases of the rows and those of the columns that the kernel uses.
     """
     height, across, plane, columns = shape[0], shape[1], shape[2], shape[3]
     stride_h, stride_w, top, left, phases_h, phases_w = shape[4], shape[5], shape[6], shape[7], shape[8], shape[9]
-    channel, zero = shape[10], number(args, 0)
+    channel, zero, line = shape[10], number(args, 0), 64 // shape[11]
+    from_row = max(0, min(height, first_row * stride_h - top))
+    pixels = (min(height, (first_row + rows) * stride_h - top) - from_row) * across
     for c in range(channels):
+        # The next channel's rows are on their way while these are copied.
+        following = shift(x, ((c + 1) * height + from_row) * across)
+        for k in range(-(-pixels // line)):
+            fetch_to_read(shift(following, k * line))
         for a in range(phases_h):
             for b in range(phases_w):
                 place = shift(planes, c * channel + (a * phases_w + b) * plane)
-                above, before = shape[11 + a] - top, shape[11 + phases_h + b] - left + first_column * stride_w
+                above, before = shape[12 + a] - top, shape[12 + phases_h + b] - left + first_column * stride_w
                 # Columns of the plane that lie in the image: 0 <= w * stride_w + before < across.
                 start = min(columns, max(0, -(before // stride_w)))
                 stop = max(start, min(columns, (across - 1 - before) // stride_w + 1))
@@ -119,17 +125,17 @@ def nine_taps(total, kernel, x, offsets, columns):  # type: ignore[no-untyped-de
 @merge
 def _put(y, plane, stride, step, tile, across, rows, columns, n, first_column, last_column):  # type: ignore[no-untyped-def]
     """Columns of a tile, ``rows`` of ``across`` numbers, to the result: n of each row of ``columns``."""
-    for o in range(rows):
-        j = first_column
-        while j < last_column:
-            t = j // columns
-            w = j - t * columns
-            count = min(n - w, last_column - j)
-            if count > 0:
-                target = shift(y, o * plane + t * stride + w * step)
-                source = shift(tile, o * across + j - first_column)
-                _put_row(target, step, source, count)
-            j = (t + 1) * columns
+    t = first_column // columns
+    j = first_column
+    while j < last_column:
+        w = j - t * columns
+        count = min(n - w, last_column - j)
+        if count > 0:
+            target, source = shift(y, t * stride + w * step), shift(tile, j - first_column)
+            for o in range(rows):
+                _put_row(shift(target, o * plane), step, shift(source, o * across), count)
+        t += 1
+        j = t * columns
 
 
 @merge
@@ -166,20 +172,30 @@ def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows
         row = down * tile_rows
         target, b = shift(y, row * row_y), shift(planes, row * columns)
         flat = (min(tile_rows, rows - row) - 1) * columns + n
-        # A tile that is copied to y afterwards may have more columns than are needed: whole vectors.
-        end = flat if own or direct else -(-flat // lanes) * lanes
-        tiles, vectors = -(-flat // tile_columns), -(-flat // lanes)
+        vectors = -(-flat // lanes)
+        tiles = -(-vectors * lanes // tile_columns)
+        # The planes reach further, an image and y do not: there the last tile ends with them, over columns of the one
+        # before, rather than with a vector cut short.
+        exact = (own or direct) and flat % lanes != 0
+        if exact:
+            tiles = max(tiles, min(2, vectors))
         for right in range(tiles):
             j = vectors * right // tiles * lanes
-            last = min(end, vectors * (right + 1) // tiles * lanes)
+            last = vectors * (right + 1) // tiles * lanes
+            if exact and last > flat:
+                j, last = max(0, j - (last - flat)), flat
             block[13] = last - j
             place, stride = tile, tile_columns
             if direct:
                 place, stride = shift(target, j), stride_y
+            # While the product runs, the lines of y that it ends with come into the cache.
+            line = 64 // integers(args, 6)[11]
+            for o in range(block[12]):
+                for k in range(-(-(last - j) // line)):
+                    fetch_to_write(shift(target, o * stride_y + j + k * line))
             _product(args, block, worker, place, stride, weight, shift(b, j), taps, bias)
             if not direct:
-                last = min(flat, last)
-                _put(target, stride_y, row_y, sizes[12], tile, tile_columns, block[12], columns, n, j, last)
+                _put(target, stride_y, row_y, sizes[12], tile, tile_columns, block[12], columns, n, j, min(flat, last))
 
 
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -249,16 +265,23 @@ def transpose_weight(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """The weight as the gradient of the images needs it: (G, O, C, taps) -> (G, phases, C, O, taps of the phase).
 
     Slots: result, weight, O, C, taps, taps that are used, tables of these: the taps phase after phase; for each of them
-    the number of taps of the phases before its own, and of its own. A cell is one input channel.
+    the number of taps of the phases before its own, and of its own; whether they are all taps in their order. A cell is
+    eight input channels of a group, which lie side by side in the weight.
     """
     y, weight = pointer(args, 0), pointer(args, 1)
     out_channels, channels, taps, used = integer(args, 2), integer(args, 3), integer(args, 4), integer(args, 5)
     order, before, own = integers(args, 6), integers(args, 7), integers(args, 8)
+    blocks = -(-channels // 8)
     for cell in range(lo, hi):
-        group, c = cell // channels, cell % channels
+        group, first = cell // blocks, cell % blocks * 8
         target = shift(y, group * out_channels * channels * used)
         source = shift(weight, group * out_channels * channels * taps)
-        for k in range(used):
-            place = channels * out_channels * before[k] + c * out_channels * own[k] + k - before[k]
-            for o in range(out_channels):
-                target[place + o * own[k]] = source[(o * channels + c) * taps + order[k]]
+        for o in range(out_channels):
+            for c in range(first, min(channels, first + 8)):
+                row = shift(source, (o * channels + c) * taps)
+                if integer(args, 9):
+                    copy_row(shift(target, (c * out_channels + o) * taps), row, taps)
+                else:
+                    for k in range(used):
+                        place = out_channels * (channels * before[k] + c * own[k])
+                        target[place + o * own[k] + k - before[k]] = row[order[k]]

@@ -1,4 +1,4 @@
-"""Every second number of a row as a vector: what a stride of two takes apart and its gradient puts together."""
+"""Words for rows that convolutions move: every second number as a vector, and fetching ahead what will be used."""
 
 from typing import Any
 
@@ -53,3 +53,24 @@ def put_every_second(typing_context: Any, place: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(place, value), codegen
+
+
+def _prefetch(write: int, locality: int) -> Any:
+    def typed(typing_context: Any, place: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            byte = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            data = 1
+            options = [ir.Constant(_INT32, value) for value in (write, locality, data)]
+            builder.call(function, [builder.bitcast(values[0], byte), *options])
+            return context.get_dummy_value()
+
+        return types.void(place), codegen
+
+    return intrinsic(typed)
+
+
+# Begin to fetch the line of the cache at a place: one that will be written, or one that will be read, into the second
+# cache. The place may lie anywhere, also outside of all memory.
+fetch_to_write, fetch_to_read = _prefetch(1, 3), _prefetch(0, 2)

@@ -128,10 +128,10 @@ class Planes(NamedTuple):
         plane = row.phase * self.phases_w + column.phase
         return plane * self.size + row.shift * self.columns + column.shift
 
-    def table(self, rows: Plan, columns: Plan) -> list[int]:
+    def table(self, rows: Plan, columns: Plan, itemsize: int) -> list[int]:
         """What ``fill_planes`` reads."""
         shape = [rows.size, columns.size, self.size, self.columns, rows.stride, columns.stride]
-        shape += [rows.before, columns.before, self.phases_h, self.phases_w, self.channel]
+        shape += [rows.before, columns.before, self.phases_h, self.phases_w, self.channel, itemsize]
         return [*shape, *rows.source_phases, *columns.source_phases]
 
 

@@ -64,7 +64,9 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     scratch, stride = lowering.worker_scratch(elements + turned + block_channels * taps * width, x.dtype)
     sizes = [s.groups, s.out_channels, s.in_channels, block_channels, chunk_rows, strip_rows, all_rows, s.rows.outputs]
     sizes += [length, taps, rows.extra, own, pieces == 1 and planes.columns == length, across, pieces, piece_columns]
-    tables = [lowering.constant(table) for table in (sizes, planes.table(rows, columns), offsets, starts)]
+    tables = [
+        lowering.constant(table) for table in (sizes, planes.table(rows, columns, x.dtype.itemsize), offsets, starts)
+    ]
     sums = lowering.scratch((chunks, *dweight.shape), dweight.dtype) if chunks > 1 else dweight
     product = Kernel("product", "block").address(x.dtype.name)
     arguments: list[Argument | Operand] = [sums, g, x, *tables, scratch, stride, elements, turned, product]

@@ -86,7 +86,10 @@ def _correlate(
     planes = 0 if cut.own else in_channels * cut.planes.channel + cut.planes.slack
     tile = 0 if cut.direct else cut.block_channels * cut.tile_columns
     scratch, stride = lowering.worker_scratch(planes + tile, y.dtype)
-    tables = [lowering.constant(table) for table in (sizes, cut.planes.table(rows, columns), offsets, phases)]
+    tables = [
+        lowering.constant(table)
+        for table in (sizes, cut.planes.table(rows, columns, x.dtype.itemsize), offsets, phases)
+    ]
     product = Kernel("product", "block").address(y.dtype.name)
     arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, *tables, scratch, stride]
     cells = s.images * s.groups * cut.strips * cut.pieces * -(-out_channels // cut.block_channels)
@@ -175,6 +178,7 @@ def _transposed(lowering: Lowering, weight: Operand, s: Geometry, phases: Sequen
     tables = [lowering.constant(table) for table in (order, before, own)]
     taps = s.rows.taps * s.columns.taps
     arguments: list[Argument | Operand] = [result, weight, s.out_channels, s.in_channels, taps, len(order), *tables]
-    cells = s.groups * s.in_channels
+    arguments.append(list(range(taps)) in phases)
+    cells = s.groups * -(-s.in_channels // 8)
     lowering.launch(_TRANSPOSE_WEIGHT, weight.dtype, arguments, cells=cells, work=weight.size)
     return result

@@ -34,6 +34,12 @@ def products():
 
 
 @pytest.fixture(scope="session")
+def convolutions():
+    """The module ``convolutions``: shapes at which the direct kernels go different ways."""
+    return _load("convolutions")
+
+
+@pytest.fixture(scope="session")
 def warm_cache(tmp_path_factory):
     """A cache folder shared by the kernel tests: their kernels may change while the package's do not."""
     return tmp_path_factory.mktemp("cache")

@@ -1,0 +1,85 @@
+"""Convolutions of shapes at which the direct kernels go different ways, beside the naive reference."""
+
+import numpy as np
+
+import fastdl as fd
+from fastdl import functional as F
+from fastdl import reference
+
+# x, weight, stride, padding, dilation, groups
+CASES = {
+    "its own planes, whole vectors": ((2, 3, 8, 16), (5, 3, 1, 1), 1, 0, 1, 1),
+    "its own planes, a last vector over the one before": ((2, 3, 7, 9), (5, 3, 3, 2), 1, 0, 1, 1),
+    "less than a vector": ((1, 2, 2, 3), (3, 2, 2, 2), 1, 0, 1, 1),
+    "channels a page apart": ((1, 3, 32, 32), (2, 3, 1, 1), 1, 0, 1, 1),
+    "rows that share zeros": ((2, 3, 9, 13), (4, 3, 3, 3), 1, 1, 1, 1),
+    "zeros wider than the kernel": ((1, 2, 4, 5), (3, 2, 2, 2), 1, 3, 1, 1),
+    "one tap and zeros": ((1, 3, 6, 40), (2, 3, 1, 1), (3, 2), 2, 1, 1),
+    "rows taken apart": ((1, 3, 9, 70), (4, 3, 3, 3), 2, 1, 1, 1),
+    "phases without a tap": ((1, 2, 11, 37), (3, 2, 2, 1), 3, 0, 1, 1),
+    "phases in order": ((1, 4, 5, 40), (6, 4, 1, 2), (1, 3), (0, 3), (1, 2), 1),
+    "rows written without a tile": ((1, 2, 5, 260), (3, 2, 3, 3), 1, 1, 1, 1),
+    "rows cut into pieces": ((1, 64, 1, 1100), (2, 64, 1, 3), 1, (0, 1), 1, 1),
+    "groups": ((2, 6, 10, 11), (9, 2, 3, 3), 1, 1, 2, 3),
+    "a sum over channels in parts": ((1, 150, 4, 5), (3, 150, 3, 3), 1, 1, 1, 1),
+    "several panels of output channels": ((1, 3, 4, 5), (150, 3, 2, 3), 1, 1, 1, 1),
+    "sums in chunks": ((4, 1, 40, 41), (3, 1, 2, 2), 1, 1, 1, 1),
+}
+
+
+def check(name, dtype):
+    shape, kernel, stride, padding, dilation, groups = CASES[name]
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal(shape).astype(dtype), rng.standard_normal(kernel).astype(dtype)
+    bias = rng.standard_normal(kernel[0]).astype(dtype)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    y = F.conv2d(x, weight, bias, **options)
+    g = rng.standard_normal(y.shape).astype(dtype)
+    ours = (y, *F.conv2d_backward(g, x, weight, bias, **options))
+    x, weight, bias, g = (a.astype("float64") for a in (x, weight, bias, g))
+    wanted = (
+        reference.conv2d(x, weight, bias, **options),
+        *reference.conv2d_backward(g, x, weight, bias, **options),
+    )
+    for found, exact in zip(ours, wanted, strict=True):
+        scale = max(1, np.abs(exact).max())
+        assert np.abs(found - exact).max() <= (2e-5 if dtype == "float32" else 1e-13) * scale, name
+
+
+def check_all():
+    for name in CASES:
+        for dtype in ("float32", "float64"):
+            check(name, dtype)
+
+
+def check_edge(name, dtype):
+    """No number beyond the end of an array is read into a result, and none is written."""
+    shape, kernel, stride, padding, dilation, groups = CASES[name]
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def between_nans(shape):
+        size = int(np.prod(shape))
+        memory = np.full(size + 256, np.nan, dtype)
+        memory[128 : 128 + size] = 1
+        return memory, memory[128 : 128 + size].reshape(shape)
+
+    (_, x), (_, weight), (_, bias) = between_nans(shape), between_nans(kernel), between_nans(kernel[:1])
+    memory, y = between_nans(F.conv2d(x, weight, bias, **options).shape)
+    F.conv2d(x, weight, bias, **options, out=y)
+    assert np.isfinite(y).all() and np.isnan(memory[:128]).all() and np.isnan(memory[-128:]).all()
+    _, g = between_nans(y.shape)
+    assert all(np.isfinite(d).all() for d in F.conv2d_backward(g, x, weight, bias, **options))
+
+
+def check_threads(name, dtype):
+    """The same bits with one thread and two."""
+    shape, kernel, stride, padding, dilation, groups = CASES[name]
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal(shape).astype(dtype), rng.standard_normal(kernel).astype(dtype)
+    results = []
+    for count in (1, 2):
+        with fd.threads(count):
+            y = F.conv2d(x, weight, None, **options)
+            results.append((y, *F.conv2d_backward(y, x, weight, None, **options)[:2]))
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
