@@ -1,19 +1,22 @@
 """Filters: the correlation of one image with one kernel, and what its gradients need.
 
-Letters: H x W pixels and C channels of an image, U x V taps of the kernel, P x Q pixels of a result. A tile of the
-result is computed from a copy of the pixels below it, with the border in place: so there is one loop for all borders,
-and the copy costs little, because it is what brings the pixels into the cache. In a row of the copy the pixels that
-lie below one tap, for a row of the result, follow each other: channels are only columns that take larger steps.
+Letters: H x W pixels and C channels of an image, U x V taps of the kernel, P x Q pixels of a result. Where the window
+lies inside the image, which is nearly everywhere, the image is read in place; for the pixels near the edges it is
+copied with the border around it, so that there is one loop for all borders. Channels are only columns that the taps
+step over.
 
 sizes, of all kernels here: P, Q, C, W, columns of the bordered image before those of x, U, V, rows and columns of a
-tile, tiles side by side. ``rows`` and ``columns`` say which row and column of x each of the bordered image is;
--1: zeros.
+tile, tiles side by side, H, rows of the bordered image before those of x. ``rows`` and ``columns`` say which row and
+column of x each of the bordered image is; -1: zeros.
 """
 
-from .block import integer, integers, number, pointer, shift, stack
+from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
-from .conv import nine_taps
-from .matmul import dots_block, outer_rows
+from .matmul import dots_block
+from .vectors import width as lanes_of
+from .window import to_boundary
+
+_NARROW = 64  # a middle of fewer columns is not worth being treated apart
 
 
 @merge
@@ -40,37 +43,62 @@ def _bordered(args, target, stride, x, sizes, rows, columns, first_row, height, 
                     row[w * channels + c] = zero if column < 0 else source[column * channels + c]
 
 
-def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = sum over taps of kernel * x. A cell is a tile of the result.
+@merge
+def _inside(first, count, before, size, taps):  # type: ignore[no-untyped-def]
+    """Which of ``count`` results from ``first`` on have their window inside the image: from, to."""
+    start = min(count, max(0, before - first))
+    return start, max(start, min(count, before + size - taps + 1 - first))
 
-    Slots: y, x, kernel, taps, sizes, rows, columns, offsets of the taps in a tile, worker scratch and its stride.
+
+def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y = sum over taps of kernel * x. A cell is a tile of the result: the pixels in its middle, whose windows lie
+    inside the image, read x itself, those around them a copy with the border in place.
+
+    Slots: y, x, kernel, sizes, rows, columns, worker scratch and its stride, elements between rows of a copy, size of a
+    copy, whether y goes past the cache, whether the taps count from the last one, the kernel ``stencil.correlate``.
     """
-    y, x, kernel, taps = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
-    sizes, rows, columns, offsets = integers(args, 4), integers(args, 5), integers(args, 6), integers(args, 7)
-    tile = shift(pointer(args, 8), worker * integer(args, 9))
-    total = stack(args, 256)
-    zero = number(args, 0)
-    channels, across, more_rows, more_columns = sizes[2], sizes[9], sizes[5] - 1, sizes[6] - 1
-    stride = (sizes[8] + more_columns) * channels
-    nines = taps // 9 * 9
-    rest, table = shift(kernel, nines), shift(offsets, nines)
+    y, x, kernel = pointer(args, 0), pointer(args, 1), pointer(args, 2)
+    sizes, rows, columns = integers(args, 3), integers(args, 4), integers(args, 5)
+    copy, row_copy = shift(pointer(args, 6), worker * integer(args, 7)), integer(args, 8)
+    stencil, block = integer(args, 12), stack_integers(args, 15)
+    channels, across, taps_down, taps_across = sizes[2], sizes[9], sizes[5], sizes[6]
+    row_x, row_y, taps = sizes[3] * channels, sizes[1] * channels, shift(copy, integer(args, 9))
+    last, lane = taps_down * taps_across - 1, lanes_of(y)
+    for k in range(last + 1):
+        taps[k] = kernel[last - k if integer(args, 11) else k]
+    block[6], block[7], block[8], block[9] = taps_down, taps_across, channels, address(taps)
+    block[10], block[11], block[14] = address(y), 0, integer(args, 10)
     for cell in range(lo, hi):
         i, j = cell // across * sizes[7], cell % across * sizes[8]
         height, width = min(sizes[7], sizes[0] - i), min(sizes[8], sizes[1] - j)
-        _bordered(args, tile, stride, x, sizes, rows, columns, i, height + more_rows, j, width + more_columns)
-        for r in range(height):
-            target = shift(y, ((i + r) * sizes[1] + j) * channels)
-            for first in range(0, width * channels, 256):
-                n = min(256, width * channels - first)
-                whole = -(-n // 16) * 16  # up to 15 columns are computed for nobody
-                for k in range(whole):
-                    total[k] = zero
-                source, place = shift(tile, r * stride + first), shift(target, first)
-                for k in range(0, nines, 9):
-                    nine_taps(total, shift(kernel, k), source, shift(offsets, k), whole)
-                outer_rows(total, total, total, total, rest, 0, 1, source, 0, table, True, 1, whole, taps - nines)
-                for k in range(n):
-                    place[k] = total[k]
+        top, bottom = _inside(i, height, sizes[11], sizes[10], taps_down)
+        left, right = _inside(j, width, sizes[4], sizes[3], taps_across)
+        # The middle begins where vectors of the result do, if there is such a pixel.
+        corner = shift(y, i * row_y + j * channels)
+        for step in range(lane):
+            if to_boundary(shift(corner, (left + step) * channels)) == 0:
+                left = min(right, left + step)
+                break
+        right -= (right - left) % lane  # whole vectors: nothing behind the last pixel is read
+        if right - left < _NARROW:
+            top, bottom = height, height
+        for part in range(5):
+            # All rows above the middle, all below, what is left of it, right of it, the middle.
+            r, to_r = (0, top) if part == 0 else (bottom, height) if part == 1 else (top, bottom)
+            c, to_c = (0, left) if part == 2 else (right, width) if part == 3 else (0, width)
+            source, stride = copy, row_copy
+            if part == 4:
+                c, to_c, stride = left, right, row_x
+                source = shift(x, (i + r - sizes[11]) * row_x + (j + c - sizes[4]) * channels)
+            elif to_c > c and to_r > r:
+                more, wide = to_r - r + taps_down - 1, to_c - c + taps_across - 1
+                _bordered(args, copy, row_copy, x, sizes, rows, columns, i + r, more, j + c, wide)
+            count, target = (to_c - c) * channels, shift(corner, r * row_y + c * channels)
+            block[0], block[1], block[2], block[3] = address(target), row_y, to_r - r, count
+            block[4], block[5] = address(source), stride
+            # What is read next: four blocks further on in the last rows below these.
+            block[12], block[13] = address(shift(source, (taps_down - 1) * stride + 16 * lane)), stride
+            call(stencil, address(block), 0, 1, worker)
 
 
 def kernel_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -80,7 +108,7 @@ def kernel_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     tiles, worker scratch and its stride.
     """
     sums, g, x, chunk = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
-    sizes, rows, columns, tiles = integers(args, 4), integers(args, 5), integers(args, 6), integers(args, 7)
+    sizes, rows, columns, tiles = integers(args, 4), integers(args, 5), integers(args, 6), integer(args, 7)
     tile = shift(pointer(args, 8), worker * integer(args, 9))
     zero = number(args, 0)
     channels, across, taps_down, taps_across = sizes[2], sizes[9], sizes[5], sizes[6]
@@ -90,7 +118,7 @@ def kernel_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         total = shift(sums, cell * taps_down * taps_across)
         for k in range(taps_down * taps_across):
             total[k] = zero
-        for number_of_tile in range(cell * chunk, min(tiles[0], (cell + 1) * chunk)):
+        for number_of_tile in range(cell * chunk, min(tiles, (cell + 1) * chunk)):
             i, j = number_of_tile // across * sizes[7], number_of_tile % across * sizes[8]
             height, width = min(sizes[7], sizes[0] - i), min(sizes[8], sizes[1] - j)
             down, right = height + taps_down - 1, width + taps_across - 1

@@ -16,9 +16,10 @@ from ._draw import filters as draw
 from ._moving import launch_zeros
 
 BORDERS = ("reflect101", "reflect", "nearest", "constant", "valid")
-_COLUMNS, _ROWS = 512, 32  # of a tile, at most: it stays in the second cache
-_TILE_BYTES = 256 * 1024
+_COLUMNS, _ROWS = 4096, 32  # of a tile, at most
+_COPIED_COLUMNS, _TILE_BYTES = 512, 256 * 1024  # at most, where all of a tile is copied: it stays in the second cache
 _MOST_CHUNKS = 64  # of partial sums
+_STREAMED = 16 * 1024 * 1024  # bytes; a larger result is written past the cache, where nothing of it would be left
 _LANES = 16  # kernels go in steps of so many columns, so they may read that far beyond the end
 
 
@@ -64,44 +65,42 @@ def _forward_axes(image: Shape, kernel: Shape, border: str) -> tuple[_Axis, _Axi
     return rows, columns
 
 
-def _tile_of(rows: _Axis, columns: _Axis, channels: int, itemsize: int) -> tuple[int, int]:
-    pieces = -(-columns.outputs // max(1, _COLUMNS // channels))
-    width = -(-columns.outputs // pieces)
-    row_bytes = (width + columns.taps - 1) * channels * itemsize
-    height = max(8, min(_ROWS, _TILE_BYTES // row_bytes - rows.taps + 1))
-    return min(height, rows.outputs), width
+def _pieces(size: int, most: int) -> int:
+    """The size of equal pieces."""
+    return -(-size // -(-size // max(1, most)))
 
 
-def _launch(
+def _correlate(
     lowering: Lowering,
-    kernel: Kernel,
-    first: Sequence[Argument | Operand],
+    y: Operand,
+    x: Operand,
+    kernel: Operand,
     rows: _Axis,
     columns: _Axis,
-    channels: int,
-    dtype: Any,
     *,
+    channels: int,
     backwards: bool = False,
-    chunks: int = 0,
 ) -> None:
-    """Launch ``correlate``, with the taps in reversed order if ``backwards``, or, over so many chunks of tiles,
-    ``kernel_grad``."""
-    height, width = _tile_of(rows, columns, channels, dtype.itemsize)
+    """y = correlation of x with the kernel, or, ``backwards``, with its taps in reversed order."""
+    height, width = min(_ROWS, rows.outputs), _pieces(columns.outputs, _COLUMNS // channels)
     across, taps = -(-columns.outputs // width), rows.taps * columns.taps
-    tiles = -(-rows.outputs // height) * across
-    stride = (width + columns.taps - 1) * channels
+    stride = -(-(width + columns.taps - 1) * channels // _LANES) * _LANES
+    copy = (height + rows.taps - 1) * stride + _LANES
+    scratch, step = lowering.worker_scratch(copy + taps, y.dtype)
     sizes = [rows.outputs, columns.outputs, channels, columns.size, columns.before, rows.taps, columns.taps]
-    offsets = [u * stride + v * channels for u in range(rows.taps) for v in range(columns.taps)]
-    scratch, step = lowering.worker_scratch((height + rows.taps - 1) * stride + _LANES, dtype)
-    last = [tiles] if chunks else offsets[::-1] if backwards else offsets
-    tables = [lowering.constant(t) for t in ([*sizes, height, width, across], rows.table(), columns.table(), last)]
-    own = -(-tiles // chunks) if chunks else taps
-    work = rows.outputs * columns.outputs * channels * (0.02 * taps + 0.1) * dtype.itemsize
-    cells = -(-tiles // own) if chunks else tiles
+    sizes += [height, width, across, rows.size, rows.before]
+    tables = [lowering.constant(table) for table in (sizes, rows.table(), columns.table())]
+    streams = y.size * y.dtype.itemsize > _STREAMED
+    arguments: list[Argument | Operand] = [y, x, kernel, *tables, scratch, step, stride, copy, streams, backwards]
+    arguments.append(Kernel("stencil", "correlate").address(y.dtype.name))
+    work = y.size * (0.004 * taps + 0.1) * y.dtype.itemsize
+    cells = -(-rows.outputs // height) * across
+    past = ", written past the cache" if streams else ""
     lowering.note(
-        algorithm=f"tiles of {height} x {width} pixels", why="with their border they stay in the second cache"
+        algorithm=f"blocks in registers, cells of {height} x {width} pixels{past}",
+        why="the image is read in place but near its edges",
     )
-    lowering.launch(kernel, dtype, [*first, own, *tables, scratch, step], cells=cells, work=work)
+    lowering.launch(Kernel("filters", "correlate"), y.dtype, arguments, cells=cells, work=work)
 
 
 def _channels(shape: Shape) -> int:
@@ -119,7 +118,7 @@ def _lower_filter2d(
     (x, kernel), (y,) = inputs, outputs
     if y.size:
         axes = _forward_axes(x.shape, kernel.shape, border)
-        _launch(lowering, Kernel("filters", "correlate"), [y, x, kernel], *axes, _channels(x.shape), x.dtype)
+        _correlate(lowering, y, x, kernel, *axes, channels=_channels(x.shape))
 
 
 def _vjp_filter2d(grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], *, border: str) -> Sequence[Any]:
@@ -157,8 +156,7 @@ def _lower_image_grad(
     rows, columns = axes
     channels = _channels(shape)
     spread = lowering.scratch((rows.outputs, columns.outputs, channels), g.dtype) if folds else dx
-    first: list[Argument | Operand] = [spread, g, kernel]
-    _launch(lowering, Kernel("filters", "correlate"), first, rows, columns, channels, g.dtype, backwards=True)
+    _correlate(lowering, spread, g, kernel, rows, columns, channels=channels, backwards=True)
     if folds:
         block = max(1, 4096 // (shape[1] * channels))
         arguments: list[Argument | Operand] = [dx, spread, shape[0], shape[1], channels, block]
@@ -190,13 +188,22 @@ def _lower_kernel_grad(
         launch_zeros(lowering, dkernel)
         return
     rows, columns = _forward_axes(x.shape, shape, border)
-    height, width = _tile_of(rows, columns, channels, x.dtype.itemsize)
-    tiles = -(-rows.outputs // height) * -(-columns.outputs // width)
-    chunks = -(-tiles // -(-tiles // _MOST_CHUNKS))
+    itemsize, taps = x.dtype.itemsize, rows.taps * columns.taps
+    width = _pieces(columns.outputs, _COPIED_COLUMNS // channels)
+    stride = (width + columns.taps - 1) * channels
+    height = min(rows.outputs, max(8, min(_ROWS, _TILE_BYTES // (stride * itemsize) - rows.taps + 1)))
+    across = -(-columns.outputs // width)
+    tiles = -(-rows.outputs // height) * across
+    chunk = -(-tiles // _MOST_CHUNKS)
+    chunks = -(-tiles // chunk)
     sums = lowering.scratch((chunks, n), g.dtype) if chunks > 1 else dkernel
-    first: list[Argument | Operand] = [sums, g, x]
-    kernel = Kernel("filters", "kernel_grad")
-    _launch(lowering, kernel, first, rows, columns, channels, x.dtype, chunks=chunks)
+    scratch, step = lowering.worker_scratch((height + rows.taps - 1) * stride + _LANES, x.dtype)
+    sizes = [rows.outputs, columns.outputs, channels, columns.size, columns.before, rows.taps, columns.taps]
+    tables = [[*sizes, height, width, across], rows.table(), columns.table()]
+    constants = [lowering.constant(table) for table in tables]
+    first: list[Argument | Operand] = [sums, g, x, chunk, *constants, tiles, scratch, step]
+    work = g.size * (0.02 * taps + 0.1) * itemsize
+    lowering.launch(Kernel("filters", "kernel_grad"), x.dtype, first, cells=chunks, work=work)
     if chunks > 1:
         arguments: list[Argument | Operand] = [dkernel, sums, chunks, n]
         lowering.launch(Kernel("conv", "add_partial"), g.dtype, arguments, cells=-(-n // 1024), work=0.1 * sums.size)

@@ -193,3 +193,14 @@ def test_errors(call, message):
 def test_images_of_bytes_are_refused_with_the_remedy():
     with pytest.raises(TypeError, match=r"image has dtype uint8; .*image.astype\(np.float32\)"):
         F.filter2d(np.zeros((5, 5), np.uint8), ones(3, 3))
+
+
+@pytest.mark.parametrize("taps", [(3, 3), (5, 5), (2, 7)])
+def test_same_bits_in_a_large_image_and_in_a_part_of_it(taps):
+    # 18 MB: written past the cache. The part has other blocks, other places in memory, and no such stores.
+    image, kernel = drawn(np.float32, (1125, 4000), taps)
+    whole = F.filter2d(image, kernel)
+    part = F.filter2d(np.ascontiguousarray(image[301:357, 1003:1300]), kernel)
+    np.testing.assert_array_equal(part[8:-8, 8:-8], whole[309:349, 1011:1292])
+    with fd.threads(1):
+        np.testing.assert_array_equal(F.filter2d(image, kernel), whole)
