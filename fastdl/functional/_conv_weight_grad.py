@@ -31,6 +31,9 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     if s.images * s.rows.outputs * length == 0:
         launch_zeros(lowering, dweight)
         return
+    if _depthwise.fits(s):
+        _depthwise.lower_weight_grad(lowering, dweight, g, x, s)
+        return
     across = min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
     most = _STRIP_BYTES // itemsize // across  # pixels of a strip
     pieces = -(-length // most) if length > 2 * most else 1

@@ -60,7 +60,7 @@ def _correlate(
     if y.size == 0:
         return
     if _depthwise.fits(geometry):
-        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, backward=transposed)
+        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, transposed=transposed)
         return
     s = geometry
     plan = backward if transposed else forward

@@ -167,11 +167,11 @@ def lower_correlation(
     bias: Operand | None,
     s: Geometry,
     *,
-    backward: bool,
+    transposed: bool,
 ) -> None:
-    """The convolution or, ``backward``, its gradient with respect to the images, plus a bias."""
-    plan = _backward if backward else _forward
-    sources, results = (s.out_channels, 1) if backward else (1, s.out_channels)
+    """The convolution or, ``transposed``, its gradient with respect to the images, plus a bias."""
+    plan = _backward if transposed else _forward
+    sources, results = (s.out_channels, 1) if transposed else (1, s.out_channels)
     layout = _layout(s, plan(s.rows), plan(s.columns), sources, results, y.dtype.itemsize)
     taps = -(-layout.weights // _LANES) * _LANES
     scratch, stride = lowering.worker_scratch(layout.planes + taps + layout.phase, y.dtype)
@@ -179,6 +179,7 @@ def lower_correlation(
     arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, *tables, scratch, stride]
     arguments += [layout.planes, layout.planes + taps, Kernel("stencil", "correlate").address(y.dtype.name)]
     work = _work(s, y)
+    lowering.note(algorithm="depthwise", why="each channel has kernels of its own: nothing to multiply across channels")
     lowering.launch(Kernel("depthwise", "correlate"), y.dtype, arguments, cells=layout.cells, work=work)
 
 

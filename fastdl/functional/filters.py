@@ -96,8 +96,10 @@ def _correlate(
     arguments.append(lowering.constant([v * channels for v in range(columns.taps)]))
     work = y.size * (0.004 * taps + 0.1) * y.dtype.itemsize
     cells = -(-rows.outputs // height) * across
+    past = ", written past the cache" if streams else ""
     lowering.note(
-        algorithm=f"tiles of {height} x {width} pixels", why="with their border they stay in the second cache"
+        algorithm=f"blocks in registers, cells of {height} x {width} pixels{past}",
+        why="the image is read in place but near its edges",
     )
     lowering.launch(Kernel("filters", "correlate"), y.dtype, arguments, cells=cells, work=work)
 
