@@ -163,7 +163,8 @@ def attention(
 
     Numerics: sums are in the arrays' precision, block by block, in an order that depends on the shapes only. A query
     that may attend to nothing (all its scores are -inf) gets zeros and has no gradient. NaN and infinity come through
-    to the queries that attend to them: a weight that is 0 takes no part, whatever its value holds.
+    to the queries that attend to them: a weight that is 0 takes no part, whatever its value holds. Powers below
+    the smallest normal number count as 0.
 
     Vaswani et al., "Attention is all you need" (2017), section 3.2.1; by blocks as Dao, "FlashAttention-2" (2023).
 
