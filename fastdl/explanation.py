@@ -20,6 +20,8 @@ from .graph import Graph, Node, Tensor
 from .ops import Lowering, Operand, Primitive, Spec
 from .tree import flatten, unflatten
 
+__all__ = ["Explanation", "Launch", "Part", "explain"]
+
 _COPIED_AT_MOST = 1 << 27  # bytes: more than any cache
 _SECONDS = 0.05  # of copying, cut into fifty parts: the quickest counts
 
@@ -56,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What :func:`explain` found out; ``print`` shows it as a table.
+    """What :func:`fastdl.explain` found out; ``print`` shows it as a table.
 
     ``bytes``: inputs and results, which have to be moved at least once. ``dtype`` is that of the arithmetic.
     """

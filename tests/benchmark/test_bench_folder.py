@@ -26,6 +26,8 @@ def test_a_ladder_checks_all_its_steps(ladder, last):
     assert rows[0][0] == "step" and rows[-1][0] == last
     assert {len(row) for row in rows} == {len(rows[0])} and len(rows) >= 6
     assert all(float(row[2]) > 0 for row in rows[2:])
+    shown = (ROOT / "docs" / "_ladders.md").read_text("utf-8")
+    assert all(f"| {row[0]} |" in shown for row in rows[2:]), "run `python -m bench.ladder --markdown` again"
 
 
 def test_a_ladder_stops_at_a_step_that_is_wrong():
