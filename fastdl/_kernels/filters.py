@@ -55,7 +55,8 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     inside the image, read x itself, those around them a copy with the border in place.
 
     Slots: y, x, kernel, sizes, rows, columns, worker scratch and its stride, elements between rows of a copy, size of a
-    copy, whether y goes past the cache, whether the taps count from the last one, the kernel ``stencil.correlate``.
+    copy, whether y goes past the cache, whether the taps count from the last one, the kernel ``stencil.correlate``,
+    offsets of the taps of a row.
     """
     y, x, kernel = pointer(args, 0), pointer(args, 1), pointer(args, 2)
     sizes, rows, columns = integers(args, 3), integers(args, 4), integers(args, 5)
@@ -66,7 +67,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     last, lane = taps_down * taps_across - 1, lanes_of(y)
     for k in range(last + 1):
         taps[k] = kernel[last - k if integer(args, 11) else k]
-    block[6], block[7], block[8], block[9] = taps_down, taps_across, channels, address(taps)
+    block[6], block[7], block[8], block[9] = taps_down, taps_across, integer(args, 13), address(taps)
     block[10], block[11], block[14] = address(y), 0, integer(args, 10)
     for cell in range(lo, hi):
         i, j = cell // across * sizes[7], cell % across * sizes[8]

@@ -1,6 +1,6 @@
 """Correlation of one region with a small window, for the kernels of image filters and depthwise convolutions."""
 
-from .block import integer, number, pointer, shift
+from .block import integer, integers, number, pointer, shift
 from .vectors import fence, width
 from .window import ROWS, WIDEST, to_boundary, window
 
@@ -8,27 +8,23 @@ from .window import ROWS, WIDEST, to_boundary, window
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """One region of a result, for other kernels: they call it by its address, so it is compiled once. One cell.
 
-    Slots: y, its stride, rows and columns; x and its stride; U, V, step, kernel (U, V); pointer to the start, which the
+    Slots: y, its stride, rows and columns; x and its stride; U, V, offsets of the
+    taps across, kernel (U, V); pointer to the start, which the
     sums begin with if the next slot is 1 (0: zeros; 2: what y holds); what will be read next, with its stride: as many
     rows and columns as y; whether y goes past the cache, where it is aligned for that.
 
     Of x up to a vector beyond the last column may be read.
     """
     y, stride_y, height, columns = pointer(args, 0), integer(args, 1), integer(args, 2), integer(args, 3)
-    x, stride_x, down, across, step = (
-        pointer(args, 4),
-        integer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
-        integer(args, 8),
-    )
+    x, stride_x, down, across = pointer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
+    offsets = integers(args, 8)
     kernel, begins, ahead, stride_ahead = pointer(args, 9), integer(args, 11), pointer(args, 12), integer(args, 13)
     start = pointer(args, 10)[0] if begins == 1 else number(args, 0)
     lane, resumes = width(y), begins == 2
     streams = integer(args, 14) != 0 and stride_y % lane == 0 and to_boundary(y) == 0
     for r in range(0, height, ROWS):
         rows, j = min(ROWS, height - r), 0
-        widest = WIDEST if rows == ROWS and down >= 3 else 2
+        widest = WIDEST if rows == ROWS and (down > 3 or (down == 3 and across == 3)) else 2
         while j < columns:
             left = columns - j
             # Three vectors are two and one.
@@ -44,7 +40,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 stride_x,
                 down,
                 across,
-                step,
+                offsets,
                 kernel,
                 start,
                 resumes,

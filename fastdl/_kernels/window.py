@@ -1,6 +1,6 @@
 """Correlation with a small window, held in registers: what image filters and depthwise convolutions are made of.
 
-    y[r, j] = start + sum_u sum_v k[u, v] x[r + u, j + v step]
+    y[r, j] = start + sum_u sum_v k[u, v] x[r + u, j + offsets[v]]
 
 Letters: U x V taps of the window. A block of the result is R = 4 rows of one, two or four vectors; its sums stay in
 registers. Row t of the source lies below tap row u for row r = t - u of the block, so each vector that is loaded serves
@@ -44,7 +44,7 @@ NAMES: tuple[str, ...] = (
     "source_stride",
     "taps_down",
 )
-NAMES += ("taps_across", "step", "kernel", "start", "resumes", "next", "next_stride")
+NAMES += ("taps_across", "offsets", "kernel", "start", "resumes", "next", "next_stride")
 
 
 def _int(value: int) -> Any:
@@ -69,19 +69,19 @@ class _Block:
 
     def write(self) -> None:
         builder, at = self.builder, self.at
-        with builder.if_else(at["resumes"]) as (resumes, starts):
-            with resumes:
-                self._each(self._resume)
-            with starts:
-                first = splat(builder, self.kind, at["start"])
-                for place in sum(self.sums, []):
-                    builder.store(first, place)
+        first = splat(builder, self.kind, at["start"])
+        for place in sum(self.sums, []):
+            builder.store(first, place)  # always: else LLVM keeps the sums of the last block, in case they are needed
+        with builder.if_then(at["resumes"]):
+            self._each(self._resume)
         self._prefetch()
         if self.vectors > 2:
             with builder.if_else(builder.icmp_signed("==", at["taps_down"], _int(3))) as (three, more):
                 with three:
                     for t in range(ROWS + 2):
-                        self._row(_int(t), range(max(0, t - 2), min(ROWS, t + 1)))
+                        taps, source = self._taps_and_source(_int(t), range(max(0, t - 2), min(ROWS, t + 1)))
+                        for v in range(3):
+                            self._tap(taps, source, _int(v))
                 with more:
                     self._many_tap_rows()
         else:
@@ -158,11 +158,16 @@ class _Block:
                         builder.branch(end)
             builder.position_at_end(end)
 
+    def _taps_and_source(self, t: Any, rows: Iterable[int]) -> tuple[dict[int, Any], Any]:
+        """The rows of taps that row t of the source meets in these rows, and that row."""
+        builder, across = self.builder, self.at["taps_across"]
+        taps = {r: builder.gep(self.at["kernel"], [builder.mul(builder.sub(t, _int(r)), across)]) for r in rows}
+        return taps, self._at_row("source", t)
+
     def _row(self, t: Any, rows: Iterable[int]) -> None:
         """What row t of the source contributes to these rows: three taps at a time, the usual number, then the rest."""
-        builder, across = self.builder, self.at["taps_across"]
-        source, three = self._at_row("source", t), _int(3)
-        taps = {r: builder.gep(self.at["kernel"], [builder.mul(builder.sub(t, _int(r)), across)]) for r in rows}
+        builder, across, three = self.builder, self.at["taps_across"], _int(3)
+        taps, source = self._taps_and_source(t, rows)
         whole = builder.mul(builder.sdiv(across, three), three)
         with cgutils.for_range_slice(builder, _int(0), whole, three, _INT64) as (v, _):
             for k in range(3):
@@ -174,7 +179,7 @@ class _Block:
 
     def _tap(self, taps: dict[int, Any], source: Any, v: Any) -> None:
         builder, kind = self.builder, self.kind
-        below = builder.gep(source, [builder.mul(v, self.at["step"])])
+        below = builder.gep(source, [builder.load(builder.gep(self.at["offsets"], [v]))])
         pixels = [load_vector(builder, kind, place) for place in self._vectors_of(below)]
         for r, row in taps.items():
             tap = splat(builder, kind, builder.load(builder.gep(row, [v])))
@@ -194,7 +199,7 @@ def window(
     source_stride: Any,
     taps_down: Any,
     taps_across: Any,
-    step: Any,
+    offsets: Any,
     kernel: Any,
     start: Any,
     resumes: Any,
@@ -207,7 +212,7 @@ def window(
     The sums begin with ``start`` or, if it ``resumes``, with the target; ``streams``: they go past the cache.
     """
     kinds = dict.fromkeys(NAMES, types.intp) | dict.fromkeys(("target", "source", "kernel", "next"), target)
-    kinds |= {"streams": types.boolean, "resumes": types.boolean, "start": target.dtype}
+    kinds |= {"streams": types.boolean, "resumes": types.boolean, "start": target.dtype, "offsets": offsets}
     kind = ir_vector(target.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:

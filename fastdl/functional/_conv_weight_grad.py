@@ -5,6 +5,7 @@ import math
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
+from . import _depthwise
 from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, round_up, work_of
 from ._moving import launch_zeros
 
@@ -26,6 +27,9 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     taps, itemsize, length = s.rows.taps * s.columns.taps, x.dtype.itemsize, s.columns.outputs
     if s.images * s.rows.outputs * length == 0:
         launch_zeros(lowering, dweight)
+        return
+    if _depthwise.fits(s):
+        _depthwise.lower_weight_grad(lowering, dweight, g, x, s)
         return
     across = min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
     most = _STRIP_BYTES // itemsize // across  # pixels of a strip

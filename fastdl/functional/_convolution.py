@@ -12,7 +12,7 @@ import numpy as np
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
-from . import _winograd
+from . import _depthwise, _winograd
 from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, is_plane, planes_of, round_up, work_of
 
 _CORRELATE, _TRANSPOSE_WEIGHT = Kernel("conv", "correlate"), Kernel("conv", "transpose_weight")
@@ -58,6 +58,9 @@ def _correlate(
     transposed: bool,
 ) -> None:
     if y.size == 0:
+        return
+    if _depthwise.fits(geometry):
+        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, transposed=transposed)
         return
     s = geometry
     plan = backward if transposed else forward

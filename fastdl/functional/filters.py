@@ -93,6 +93,7 @@ def _correlate(
     streams = y.size * y.dtype.itemsize > _STREAMED
     arguments: list[Argument | Operand] = [y, x, kernel, *tables, scratch, step, stride, copy, streams, backwards]
     arguments.append(Kernel("stencil", "correlate").address(y.dtype.name))
+    arguments.append(lowering.constant([v * channels for v in range(columns.taps)]))
     work = y.size * (0.004 * taps + 0.1) * y.dtype.itemsize
     cells = -(-rows.outputs // height) * across
     past = ", written past the cache" if streams else ""
