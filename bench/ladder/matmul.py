@@ -10,6 +10,8 @@ import numba
 import numpy as np
 
 from fastdl import functional as F
+from fastdl._kernels.machine import most_vectors
+from fastdl._kernels.micro import most_rows
 
 from .products import block, panels
 from .steps import PEAK, Step
@@ -130,9 +132,12 @@ def steps(n: int) -> Iterator[Step]:
         ("sixteen sums", sixteen_sums, "4 x 4 sums, as plain loops", "0.5"),
     ):
         yield Step(name, size, change, into(function, a, b, c), expected, work, traffic)
+    vectors = most_vectors()
+    sums = vectors * most_rows(vectors)
+    loads = f"{(vectors + most_rows(vectors)) / sums:.2f}"  # a row of b, a number of each row of a
     p, q, r, truth, small, part = factors(768, 128, 64)
     change = "the micro-kernel: sums in registers, data in the cache"
-    yield Step("micro-kernel", small, change, block(r, p, panels(q), packed=True), truth, part, "0.42")
-    yield Step("whole matrices", size, "the same on all of it", block(c, a, b), expected, work, "0.42")
-    yield Step("F.matmul", size, "packed, in pieces for the caches", lambda: F.matmul(a, b), expected, work, "0.42")
-    yield Step("F.matmul", size, "all threads", lambda: F.matmul(a, b), expected, work, "0.42", all_threads=True)
+    yield Step("micro-kernel", small, change, block(r, p, panels(q), packed=True), truth, part, loads)
+    yield Step("whole matrices", size, "the same on all of it", block(c, a, b), expected, work, loads)
+    yield Step("F.matmul", size, "packed, in pieces for the caches", lambda: F.matmul(a, b), expected, work, loads)
+    yield Step("F.matmul", size, "all threads", lambda: F.matmul(a, b), expected, work, loads, all_threads=True)

@@ -36,12 +36,12 @@ def machine() -> Machine:
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
-    if name is None:  # as Numba chooses
-        name, own = host_cpu()
-        features = own if features is None else features
+    # As Numba chooses: a name alone, but for "generic", leaves the machine its own instructions.
+    own_name, own_features = host_cpu()
+    name = os.environ.get("NUMBA_CPU_NAME", own_name)
+    features = os.environ.get("NUMBA_CPU_FEATURES", "" if name.lower() == "generic" else own_features)
     target = binding.Target.from_default_triple()
-    compiler = target.create_target_machine(cpu=name, features=features or "", opt=2)
+    compiler = target.create_target_machine(cpu=name, features=features, opt=2)
     assembly = compiler.emit_assembly(binding.parse_assembly(_PROBE))
     if "zmm" in assembly:
         return Machine(64, 32)

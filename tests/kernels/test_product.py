@@ -8,7 +8,10 @@ import pytest
 from fastdl._kernels import Buffer, address_of
 from fastdl._kernels.machine import lanes, machine
 
-CPUS = {"generic": {"NUMBA_CPU_NAME": "generic"}, "haswell": {"NUMBA_CPU_NAME": "haswell"}}
+CPUS = {
+    "generic": {"NUMBA_CPU_NAME": "generic"},
+    "haswell": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
+}
 DTYPES = ["float32", "float64"]
 
 
