@@ -198,48 +198,6 @@ def _put(target, source, n):  # type: ignore[no-untyped-def]
         target[j] = source[j]
 
 
-def outer(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """A stack of products with b contiguous along its columns. A cell is a tile of y, of at most 256 columns.
-
-    Slots: y, a, b, bias, has bias, M, N, K, strides of a (row, term) and of b (term, column), outer axes, their shape,
-    strides of a and b along them, rows and columns of a tile.
-    """
-    rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
-    row_a, step_a, step_b = integer(args, 8), integer(args, 9), integer(args, 10)
-    y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
-    no_table = integers(args, 13)
-    for cell in range(lo, hi):
-        y, a, b, first, m, n = _tile(args, cell, rows, columns, row_a, 1)
-        bias = shift(pointer(args, 3), first)
-        for piece in range(max(1, -(-depth // 256))):
-            k = piece * 256
-            p, q, count = shift(a, k * step_a), shift(b, k * step_b), min(256, depth - k)
-            for i in range(0, m, 4):
-                height = min(4, m - i)
-                last = height - 1
-                top, row1, row2, row3 = shift(y, i * columns), min(1, last), min(2, last), last
-                if k == 0:
-                    for j in range(n):
-                        start = bias[j] if integer(args, 4) else number(args, 0)
-                        y0[j], y1[j], y2[j], y3[j] = start, start, start, start
-                else:
-                    start1, start2, start3 = (
-                        shift(top, row1 * columns),
-                        shift(top, row2 * columns),
-                        shift(top, row3 * columns),
-                    )
-                    for j in range(n):
-                        y0[j], y1[j], y2[j], y3[j] = top[j], start1[j], start2[j], start3[j]
-                outer_rows(
-                    y0, y1, y2, y3, shift(p, i * row_a), row_a, step_a, q, step_b, no_table, False, height, n, count
-                )
-                # The last row first: behind it stands itself again, and row 1 of one row is row 0.
-                _put(shift(top, row3 * columns), y3, n)
-                _put(shift(top, row2 * columns), y2, n)
-                _put(shift(top, row1 * columns), y1, n)
-                _put(top, y0, n)
-
-
 def transpose(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """A stack of matrices, each (rows, columns) -> (columns, rows). Slots: y, x, rows, columns, row blocks of 32."""
     y, x = pointer(args, 0), pointer(args, 1)

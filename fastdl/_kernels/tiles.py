@@ -11,7 +11,7 @@ other, and each would be on a page of its own. A transposed b is transposed on t
 Rows of a are read in place unless that has these same flaws.
 """
 
-from .block import address, call, integer, integers, number, offset, pointer, shift, stack, stack_integers
+from .block import address, call, integer, integers, number, offset, pointer, shift, stack_integers
 from .compiler import inline
 from .vectors import first, fma, load, put_first, spread, store, total, transpose, width
 
@@ -138,6 +138,14 @@ def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 call(integer(args, 27), address(block), 0, 1, worker)
 
 
+@inline
+def _put_sum(args, y, bias, q, last, value):  # type: ignore[no-untyped-def]
+    """Column q of eight, if there is one. One by one: a loop over them would be vectorised, and wait for memory."""
+    if q <= last:
+        v = value + bias[q] if integer(args, 3) != 0 else value
+        y[q] = number(args, 0) if integer(args, 4) and v < 0 else v
+
+
 def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y for a few rows of a and columns of b that are contiguous along the sums, at the speed of reading b once.
 
@@ -152,7 +160,7 @@ def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integer(args, 8),
         integer(args, 9),
     )
-    lanes, zero, sums = width(a), number(args, 0), stack(args, 8)
+    lanes, zero = width(a), number(args, 0)
     whole, rest = depth // lanes, depth % lanes
     for cell in range(lo, hi):
         j = cell * 8
@@ -183,14 +191,80 @@ def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 s2, s3 = fma(u, first(shift(b2, k), rest), s2), fma(u, first(shift(b3, k), rest), s3)
                 s4, s5 = fma(u, first(shift(b4, k), rest), s4), fma(u, first(shift(b5, k), rest), s5)
                 s6, s7 = fma(u, first(shift(b6, k), rest), s6), fma(u, first(shift(b7, k), rest), s7)
-            sums[0], sums[1], sums[2], sums[3] = total(s0), total(s1), total(s2), total(s3)
-            sums[4], sums[5], sums[6], sums[7] = total(s4), total(s5), total(s6), total(s7)
-            target = shift(y, i * columns + j)
-            for q in range(min(8, last + 1)):
-                v = sums[q]
-                if address(bias) != 0:
-                    v += bias[j + q]
-                target[q] = zero if integer(args, 4) and v < zero else v
+            target, start = shift(y, i * columns + j), shift(bias, j)
+            _put_sum(args, target, start, 0, last, total(s0))
+            _put_sum(args, target, start, 1, last, total(s1))
+            _put_sum(args, target, start, 2, last, total(s2))
+            _put_sum(args, target, start, 3, last, total(s3))
+            _put_sum(args, target, start, 4, last, total(s4))
+            _put_sum(args, target, start, 5, last, total(s5))
+            _put_sum(args, target, start, 6, last, total(s6))
+            _put_sum(args, target, start, 7, last, total(s7))
+
+
+@inline
+def _add_four_rows(y, u0, u1, u2, u3, b0, b1, b2, b3, n):  # type: ignore[no-untyped-def]
+    """y += u0 b0 + u1 b1 + u2 b2 + u3 b3, n numbers."""
+    lanes = width(y)
+    v0, v1, v2, v3 = spread(u0), spread(u1), spread(u2), spread(u3)
+    for c in range(n // lanes):
+        j = c * lanes
+        s = fma(v0, load(shift(b0, j)), load(shift(y, j)))
+        s = fma(v1, load(shift(b1, j)), s)
+        s = fma(v2, load(shift(b2, j)), s)
+        store(shift(y, j), fma(v3, load(shift(b3, j)), s))
+    rest = n % lanes
+    if rest:
+        j = n - rest
+        s = fma(v0, first(shift(b0, j), rest), first(shift(y, j), rest))
+        s = fma(v1, first(shift(b1, j), rest), s)
+        s = fma(v2, first(shift(b2, j), rest), s)
+        put_first(shift(y, j), fma(v3, first(shift(b3, j), rest), s), rest)
+
+
+def along_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y for a few rows of a, at the speed of reading b once, row by row: wide pieces of four rows at a time.
+
+    A cell is a wide piece of the columns of one matrix and one of the parts of its sums. Slots: y, a, b, 3 bias or
+    null, 4 M, N, K, 7 strides of a (row, term) and of b (term), 10 outer axes, their shape, strides of a and b along
+    them, 14 columns of a piece, 15 parts of the sums and the terms of a part. With several parts y is a stack of
+    partial sums, without bias.
+    """
+    rows, columns, depth = integer(args, 4), integer(args, 5), integer(args, 6)
+    row_a, step_a, step_b = integer(args, 7), integer(args, 8), integer(args, 9)
+    axes, shape, strides_a, strides_b = integer(args, 10), integers(args, 11), integers(args, 12), integers(args, 13)
+    piece, parts, part_terms = integer(args, 14), integer(args, 15), integer(args, 16)
+    across = -(-columns // piece)
+    for cell in range(lo, hi):
+        j, part, matrix = cell % across * piece, cell // across % parts, cell // (across * parts)
+        n, begin = min(piece, columns - j), part * part_terms
+        end = min(depth, begin + part_terms)
+        y = shift(pointer(args, 0), (matrix * parts + part) * rows * columns + j)
+        a = shift(pointer(args, 1), offset(matrix, axes, shape, strides_a))
+        b = shift(pointer(args, 2), offset(matrix, axes, shape, strides_b) + j)
+        bias = shift(pointer(args, 3), j)
+        for i in range(rows):
+            target = shift(y, i * columns)
+            for c in range(n):
+                target[c] = bias[c] if integer(args, 3) != 0 else number(args, 0)
+        for group in range(-((begin - end) // 4)):
+            k = begin + group * 4
+            last = end - 1 - k
+            if last >= 3:
+                b0 = shift(b, k * step_b)
+                b1, b2, b3 = shift(b0, step_b), shift(b0, 2 * step_b), shift(b0, 3 * step_b)
+                for i in range(rows):
+                    p = shift(a, i * row_a + k * step_a)
+                    _add_four_rows(
+                        shift(y, i * columns), p[0], p[step_a], p[2 * step_a], p[3 * step_a], b0, b1, b2, b3, n
+                    )
+            else:
+                for term in range(k, end):
+                    source = shift(b, term * step_b)
+                    for i in range(rows):
+                        u, target = a[i * row_a + term * step_a], shift(y, i * columns)
+                        for c in range(n):
+                            target[c] += u * source[c]
 
 
 def sum_parts(args, lo, hi, worker):  # type: ignore[no-untyped-def]

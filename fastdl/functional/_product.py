@@ -8,7 +8,7 @@ when                      kernel                                why
 ========================  ====================================  ================================================
 M N K <= 512, one matrix  ``matmul.small``, one cell            a call takes tens of nanoseconds
 M <= 8, b transposed      ``tiles.few_rows``                    b is read once, in place, at memory speed
-M <= 4, b as it is        ``matmul.outer``                      the same, along the rows of b
+M <= 4, b as it is        ``tiles.along_rows``                  the same, along the rows of b
 else                      ``tiles.tiles`` of ``product.block``  at the limit of the arithmetic
 ========================  ====================================  ================================================
 
@@ -28,16 +28,18 @@ from ._activations import lower_activation
 from ._lowering import broadcast_shape, collapse, strides_in
 
 FUSED = ("identity", "relu", "tanh", "sigmoid")  # activations of the kernel ``small``, in the order of its codes
-_SMALL, _OUTER, _TRANSPOSE = Kernel("matmul", "small"), Kernel("matmul", "outer"), Kernel("matmul", "transpose")
+_SMALL, _TRANSPOSE = Kernel("matmul", "small"), Kernel("matmul", "transpose")
 _TILES, _PACK, _BLOCK = Kernel("tiles", "tiles"), Kernel("tiles", "pack"), Kernel("product", "block")
-_FEW_ROWS, _SUM_PARTS = Kernel("tiles", "few_rows"), Kernel("tiles", "sum_parts")
+_FEW_ROWS, _ALONG_ROWS = Kernel("tiles", "few_rows"), Kernel("tiles", "along_rows")
+_SUM_PARTS = Kernel("tiles", "sum_parts")
 
 _SMALL_TERMS = 512  # products of at most so many terms take the kernel without preparations
-_WIDTH = 256  # most columns of a tile of the kernel ``outer``
+_WIDE_BYTES = 16 * 1024  # of a row of b that ``along_rows`` reads on end: narrower pieces halve the memory's speed
+_ALONG_TERMS = 64  # the least terms of a part of its sums
 _ENOUGH_CELLS = 16  # tiles are cut smaller until there are so many of them
 _PIECE_BYTES = 1024  # of a column of a panel, or a row of a: a panel of 64 columns takes 64 kB, 6 rows of a 6 kB
 _TILE_ROWS, _TILE_COLUMNS = 128, 512
-_FEW_ROWS_MOST, _OUTER_MOST = 8, 4
+_FEW_ROWS_MOST, _ALONG_MOST = 8, 4
 _PART_TERMS = 1024  # the least terms of a part of the sums
 _IN_PLACE_ROWS = 24  # b is read in place by so many rows at most: packing would cost more than it gains
 
@@ -95,9 +97,8 @@ def lower_product(
     relu = activation == "relu"
     if matrices == 1 and f.rows <= _FEW_ROWS_MOST and f.transpose_b and not f.transpose_a:
         _few_rows(lowering, y, f, bias, relu)
-    elif f.depth == 0 or (f.rows <= _OUTER_MOST and not f.transpose_b):
-        _outer(lowering, y, f, stack, bias)
-        relu = False
+    elif f.depth == 0 or (f.rows <= _ALONG_MOST and not f.transpose_b):
+        _along_rows(lowering, y, f, stack, bias, relu)
     else:
         _tiles(lowering, y, f, stack, bias, relu, packed)
     if code and not relu:
@@ -108,16 +109,17 @@ def _padded(n: int, block: int) -> int:
     return -(-n // block) * block
 
 
-def _seconds(f: Factors, matrices: int) -> float:
-    """Nanoseconds of the arithmetic of one core, at about 200 GFLOP/s in float32."""
-    return matrices * f.rows * f.columns * f.depth * f.b.dtype.itemsize / 400
+def _work(f: Factors, matrices: int) -> float:
+    """Nanoseconds of one core: of the arithmetic at about 200 GFLOP/s in float32, or of the memory at 50 GB/s."""
+    itemsize = f.b.dtype.itemsize
+    arithmetic = matrices * f.rows * f.columns * f.depth * itemsize / 400
+    return max(arithmetic, 0.02 * itemsize * (f.a.size + f.b.size + matrices * f.rows * f.columns))
 
 
 def _few_rows(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, relu: bool) -> None:
     arguments = [y, f.a, f.b, bias, int(relu), f.rows, f.columns, f.depth, f.depth, f.depth]
-    work = max(_seconds(f, 1), 0.02 * f.b.size * f.b.dtype.itemsize)
     lowering.note(algorithm="b read once, eight columns at a time", why=f"{f.rows} rows: the memory of b is the limit")
-    lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 8), work=work)
+    lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 8), work=_work(f, 1))
 
 
 def _stack_tables(lowering: Lowering, f: Factors, stack: Shape, size_b: int) -> list[Argument]:
@@ -128,17 +130,32 @@ def _stack_tables(lowering: Lowering, f: Factors, stack: Shape, size_b: int) -> 
     return [len(shape), lowering.constant(shape), *(lowering.constant(own) for own in strides)]
 
 
-def _outer(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Operand | None) -> None:
-    matrices = math.prod(stack)
-    width = _padded(-(-f.columns // -(-f.columns // _WIDTH)), 16)
-    while matrices * -(-f.columns // width) < _ENOUGH_CELLS and width > 64:
-        width = _padded(width // 2, 16)
-    sizes = [f.rows, f.columns, f.depth, *f.strides]
+def _along_rows(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: Operand | None, relu: bool) -> None:
+    matrices, itemsize = math.prod(stack), f.b.dtype.itemsize
+    piece = _even(f.columns, _WIDE_BYTES // itemsize, lanes(itemsize))
+    across = matrices * -(-f.columns // piece)
+    parts = max(1, min(-(-_ENOUGH_CELLS // across), f.depth // _ALONG_TERMS))
+    part_terms = max(1, -(-f.depth // parts))
+    parts = max(1, -(-f.depth // part_terms))
+    target = y if parts == 1 else lowering.scratch((matrices, parts, f.rows, f.columns), y.dtype)
+    row_a, step_a, step_b, _ = f.strides
     tables = _stack_tables(lowering, f, stack, f.depth * f.columns)
-    arguments = [y, f.a, f.b, bias, bias is not None, *sizes, *tables, f.rows, width]
-    work = max(_seconds(f, matrices), 0.02 * f.b.size * f.b.dtype.itemsize)
+    arguments: list[Argument | Operand] = [target, f.a, f.b, bias if parts == 1 else None]
+    arguments += [f.rows, f.columns, f.depth, row_a, step_a, step_b, *tables, piece, parts, part_terms]
     lowering.note(algorithm="b read once, row by row", why=f"{f.rows} rows: the memory of b is the limit")
-    lowering.launch(_OUTER, y.dtype, arguments, cells=matrices * -(-f.columns // width), work=work)
+    lowering.launch(_ALONG_ROWS, y.dtype, arguments, cells=across * parts, work=_work(f, matrices))
+    if parts > 1:
+        _sum_parts(lowering, y, target, parts, f, bias, relu)
+    elif relu:
+        lower_activation(lowering, "relu", y, (y,), {})
+
+
+def _sum_parts(
+    lowering: Lowering, y: Operand, x: Operand, parts: int, f: Factors, bias: Operand | None, relu: bool
+) -> None:
+    """Add up the parts of the sums in order."""
+    arguments = [y, x, bias, int(relu), f.rows * f.columns, f.columns, parts, y.size]
+    lowering.launch(_SUM_PARTS, y.dtype, arguments, cells=-(-y.size // 1024), work=0.1 * x.size)
 
 
 class _Blocking(NamedTuple):
@@ -255,7 +272,6 @@ def _tiles(
     arguments += [cut.parts, cut.part_terms, cut.piece, cut.form, int(cut.copies), cut.panel]
     arguments += [scratch, stride, panel_size, _BLOCK.address(y.dtype.name)]
     cells = matrices * cut.parts * -(-f.rows // cut.tile_rows) * -(-f.columns // cut.tile_columns)
-    lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_seconds(f, matrices))
+    lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_work(f, matrices))
     if not whole:
-        arguments = [y, target, bias, int(relu), f.rows * f.columns, f.columns, cut.parts, y.size]
-        lowering.launch(_SUM_PARTS, y.dtype, arguments, cells=-(-y.size // 1024), work=0.1 * target.size)
+        _sum_parts(lowering, y, target, cut.parts, f, bias, relu)
