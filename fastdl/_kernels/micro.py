@@ -18,6 +18,9 @@ A product has one group. A convolution has one for each tap of its kernel: the s
 channels, with b read in place, needs no copy of the image for each tap ("batch-reduce" product: Georganas et al., "High
 Performance Deep Learning via a Single Building Block", 2019).
 
+Each step also asks for the memory ``ahead`` of its row of b, where a later block will read: rows of a b that is read in
+place lie on pages of their own, which the processor does not foresee.
+
 The last vector may be cut short: ``count`` says how many of its lanes there are, memory behind them is left alone.
 """
 
@@ -28,6 +31,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .machine import machine, most_vectors
+from .prefetch import ask_for
 from .vectors import (
     ir_vector,
     lane_mask,
@@ -63,7 +67,7 @@ class _Places:
         "step_a",
         "group_a",
     )
-    names += ("b", "stride_b", "table", "groups", "depth", "count", "relu")
+    names += ("b", "stride_b", "table", "ahead", "groups", "depth", "count", "relu")
 
     def __init__(self, values: Any) -> None:
         self.values = dict(zip(self.names, values, strict=True))
@@ -160,7 +164,9 @@ class _Block:
             starts = [builder.gep(row, [shift]) for row in rows]
 
             def term(k: Any, sums: list[Any]) -> list[Any]:
-                columns = self._columns(builder.gep(b, [builder.mul(k, at.stride_b)]))
+                row = builder.gep(b, [builder.mul(k, at.stride_b)])
+                columns = self._columns(row)
+                ask_for(builder, builder.gep(row, [at.ahead]))
                 place = builder.mul(k, at.step_a)
                 results = []
                 for i, start in enumerate(starts):
@@ -235,6 +241,7 @@ def tile(
     b: Any,
     stride_b: Any,
     table: Any,
+    ahead: Any,
     groups: Any,
     depth: Any,
     count: Any,
@@ -265,7 +272,7 @@ def tile(
 
     whole, pointer, table_type = types.intp, y, types.CPointer(types.int64)
     kinds = [whole, whole, whole, pointer, whole, pointer, whole, pointer, whole, pointer, table_type, whole, whole]
-    return types.void(*kinds, pointer, whole, table_type, whole, whole, whole, whole), codegen
+    return types.void(*kinds, pointer, whole, table_type, whole, whole, whole, whole, whole), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

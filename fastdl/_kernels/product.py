@@ -39,9 +39,11 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
         elif mode == 3:
             start, step_start = shift(bias, i), 1
         masked = count < lanes
+        # The next panel, a vector of it for each block of rows; packed ones follow each other, and are foreseen.
+        ahead = (vectors + block % vectors) * lanes if panel_b == panel else 0
         tile(
             *(end - i, vectors, masked, target, stride_y, added, stride_added, start, step_start, a, places),
-            *(step_a, group_a, columns_b, stride_b, table, groups, depth, count, relu),
+            *(step_a, group_a, columns_b, stride_b, table, ahead, groups, depth, count, relu),
         )
 
 
