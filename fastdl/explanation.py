@@ -140,6 +140,11 @@ def explain(function: Callable[..., Any], *args: Any, **options: Any) -> Explana
     >>> found.operations, found.bytes, [part.primitive for part in found.parts]
     (65536.0, 28672, ['matmul'])
     """
+    if not callable(function):
+        raise TypeError(
+            f"explain: function is a {type(function).__name__}; pass the function itself and then its arguments: "
+            "fd.explain(F.softmax, x)"
+        )
     options.pop("out", None)
     graph = Graph()
     leaves, structure = flatten((args, options))
@@ -238,8 +243,10 @@ class _Listening(Lowering):
 
 @functools.cache
 def _peak(dtype: str, count: int) -> float:
-    peak = Peak(dtype)
-    return max(peak.measure() for _ in range(3))
+    """One core's peak, in its own time, so that other work on the machine does not lower it, times the threads."""
+    with threads.threads(1):
+        peak = Peak(dtype, time.thread_time)
+        return count * max(peak.measure() for _ in range(3))
 
 
 def _power_of_two(nbytes: int) -> int:

@@ -104,7 +104,7 @@ REDUCTIONS[np.add] = _in_its_dtype(F.sum)
 
 def remedy(name: str) -> str:
     """What to say about a function of NumPy's, or a method of one, that cannot be recorded."""
-    ours = [other for other in F.__all__ if not other.endswith(("_backward", "_update"))]
+    ours = [other for other in F.__all__ if other.islower() and not other.endswith(("_backward", "_update"))]
     known = {other: f"F.{other}" for other in ours} | {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
     if name.startswith("nan") and name[3:] in known:
         return f"did you mean {known[name[3:]]}? It lets NaN through"

@@ -85,7 +85,7 @@ def precision(how: str) -> Iterator[None]:
     """Choose how precisely to sum inside a ``with`` block, for the calling Python thread only.
 
     "default" lets an op take a way that needs fewer operations and rounds more than the direct sum, where its docstring
-    says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3, whose error is about twice that of the sum.
+    says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3, whose error is two to four times that of the sum.
     "strict" does not. What is recorded keeps the choice of the time of recording: ``fd.compile(f)`` called under either
     makes and uses a plan of its own.
 

@@ -54,7 +54,7 @@ def test_what_a_call_runs():
     assert part.outputs[0].shape == (480, 640)
     assert launch.cells > 1 and 1 <= launch.threads <= fd.get_num_threads() and launch.work > 0
     assert part.scratch_bytes == found.scratch_bytes > 0
-    assert "tiles of" in part.algorithm and "cache" in part.why
+    assert "in registers" in part.algorithm and "in place" in part.why
     assert found.bytes == 2 * 480 * 640 * 4 + 9 * 4
 
 
@@ -140,3 +140,19 @@ def test_what_a_lowering_says_of_itself(monkeypatch):
 
 def test_notes_cost_a_call_nothing():
     assert Lowering.note(None, algorithm="any") is None
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match=r"function is a str; pass the function itself .* fd.explain\(F.softmax, x\)"):
+        fd.explain("conv2d", zeros(2, 2))
+
+
+def test_convolutions_say_how_they_are_computed():
+    images, weight = zeros(8, 64, 28, 28), zeros(64, 64, 3, 3)
+    (part,) = fd.explain(F.conv2d, images, weight, padding=1).parts
+    assert "Winograd" in part.algorithm and "strict" in part.alternatives[0]
+    formula = 2 * 8 * 64 * 784 * 64 * 9
+    assert part.operations == formula / 4
+    with fd.precision("strict"):
+        (part,) = fd.explain(F.conv2d, images, weight, padding=1).parts
+    assert "9 taps" in part.algorithm and part.operations == formula

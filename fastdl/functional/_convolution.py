@@ -94,6 +94,8 @@ def _correlate(
     arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, *tables, scratch, stride]
     cells = s.images * s.groups * cut.strips * cut.pieces * -(-out_channels // cut.block_channels)
     work = work_of(geometry, y)
+    where = "the images themselves" if cut.own else "images copied into padded planes"
+    lowering.note(algorithm=f"a sum over {sum(map(len, taps))} taps of products", why=f"pixels are read in {where}")
     lowering.launch(_CORRELATE, y.dtype, [*arguments, planes, product], cells=cells, work=work)
 
 

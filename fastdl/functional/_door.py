@@ -165,8 +165,10 @@ def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:
             f"{op}: out has shape {out.shape} and dtype {out.dtype}; expected {spec.shape} and {spec.dtype}"
         )
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        flags = {"C-contiguous": out.flags.c_contiguous, "writeable": out.flags.writeable, "aligned": out.flags.aligned}
+        wrong = " and ".join(name for name, there in flags.items() if not there)
         raise ValueError(
-            f"{op}: out must be C-contiguous, aligned and writeable; pass np.empty(...) of the right shape"
+            f"{op}: out is not {wrong}; it must be C-contiguous, writeable and aligned: pass np.empty(...)"
         )
     for name, x in inputs.items():
         if x is not None and np.may_share_memory(out, x):

@@ -64,9 +64,9 @@ class PreparedWeight:
         self.weight = weight.copy(order="C")
         self.weight.flags.writeable = False
         self._panels: Array | None = None
-        if len(weight.shape) == 2 and weight.size:
+        if len(weight.shape) == 2:
             (self._panels,) = execute(pack_weight, (self.weight,), {})
-        if weight.shape[2:] == (3, 3) and weight.size and _winograd.possible(_filtering(weight.shape), weight.dtype):
+        if weight.shape[2:] == (3, 3) and _winograd.possible(_filtering(weight.shape), weight.dtype):
             (self._panels,) = execute(_panels, (self.weight,), {})
 
     @property
@@ -110,7 +110,7 @@ def prepare(weight: Any) -> PreparedWeight:
     transformed, which takes four times its memory. It pays most for few pixels or rows and many channels, where making
     the weight ready takes as long as the rest. In a recorded function the handle is a constant.
 
-    Raises TypeError if ``weight`` is no array of float32 or float64.
+    Raises TypeError if ``weight`` is no array of float32 or float64, ValueError if it is of neither shape or empty.
 
     Numerics: as without a handle. Where only the handle makes :func:`conv2d`'s quicker way pay, the result is rounded
     as that way rounds.
@@ -126,4 +126,9 @@ def prepare(weight: Any) -> PreparedWeight:
     (weight,) = floats("prepare", weight=weight)
     if isinstance(weight, Symbol):
         raise TypeError("prepare: weight is a recorded tensor; leave prepare out while recording")
+    if len(weight.shape) not in (2, 4) or weight.size == 0:
+        raise ValueError(
+            f"prepare: weight has shape {weight.shape}; expected (out, in) of a dense layer or "
+            "(out, in, rows, columns) of conv2d, not empty"
+        )
     return PreparedWeight(weight)

@@ -53,12 +53,12 @@ def test_what_does_not_fit_is_refused(name):
         (expected.tolist(), TypeError, "out is a "),
         (np.zeros((*expected.shape, 1), np.float32), ValueError, "out has shape"),
         (expected.astype(np.float64), ValueError, "out has shape .* and dtype float64; expected .* and float32"),
-        (locked, ValueError, "out must be C-contiguous, aligned and writeable"),
+        (locked, ValueError, "out is not writeable; it must be C-contiguous, writeable and aligned"),
     ]:
         with pytest.raises(error, match=rf"^{name}: {message}"):
             forward(*args, **kwargs, out=out)
     if expected.size > 1:
-        with pytest.raises(ValueError, match="out must be C-contiguous"):
+        with pytest.raises(ValueError, match="out is not C-contiguous"):
             forward(*args, **kwargs, out=wide[..., 0])
     assert not wide.any() and not locked.any()
 

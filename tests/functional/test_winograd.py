@@ -291,3 +291,9 @@ class TestPrepared:
             F.conv2d(np.ones((1, 2, 5, 5), np.float32), handle)
         with pytest.raises(TypeError, match="dtype"):
             F.conv2d(np.ones((1, 3, 5, 5)), handle)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (0, 3), (4, 0, 3, 3)])
+def test_weights_that_no_op_takes_are_not_prepared(shape):
+    with pytest.raises(ValueError, match=r"prepare: weight has shape .* expected \(out, in\)"):
+        F.prepare(np.ones(shape, np.float32))
