@@ -75,10 +75,16 @@ class _Lease(np.ndarray[tuple[int], np.dtype[np.uint8]]):
     """The owner of a large result's memory: gives the arena back when it goes.
 
     The base of the result and of its views: NumPy takes the last owner of a chain whose next link is a plain array, so
-    two leases stand in it, of which the first knows the arena.
+    two leases stand in it, of which the first knows the arena. A view of a lease itself (``y.base[1:]``) would get the
+    other one for its owner, so it holds the lease that it was made from.
     """
 
     arena: Arena | None = None
+    source: Any = None
+
+    def __array_finalize__(self, source: Any) -> None:
+        if isinstance(source, _Lease):
+            self.source = source
 
     def __del__(self) -> None:
         if self.arena is not None:

@@ -240,6 +240,8 @@ class Program:
         seconds = (time.perf_counter() - start) / steps
         if together:
             threads.ran(seconds, self._seconds)
+        elif self._timed:  # what lies in the arrays counts, too (a mask may hide all keys): then this is the news
+            self._seconds = max(self._seconds, seconds / threads.SLOW)
         self._seconds = min(self._seconds, seconds) if self._timed else seconds
         self._timed = True
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
 
+from .._version import __version__
+
 # A statement to its end, where that is the end of the line or of a list in parentheses.
 _STATEMENT = re.compile(rb"^[ \t]*((?:import|from[ \t]+[.\w]+[ \t]*import)\b[^\n(]*(?:\([^)]*\))?)", re.MULTILINE)
 _PACKAGE = __name__.rpartition(".")[0]
@@ -40,10 +42,10 @@ def digest(module: str) -> bytes:
 
 @functools.cache
 def _read(module: str) -> _Source:
-    """Nothing for a module without source: its kernels are told apart by their names and by what is always there."""
+    """A module without source (in an application frozen to one file) has the version for one."""
     spec = PathFinder.find_spec(f"{_PACKAGE}.{module}", sys.modules[_PACKAGE].__path__)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return _Source(b"", frozenset())
+        return _Source(__version__.encode(), frozenset())
     loader: Any = spec.loader
     text: bytes = loader.get_data(spec.origin)
     return _Source(hashlib.sha256(text).digest(), frozenset(_imports(text)))
@@ -55,7 +57,7 @@ def _imports(text: bytes) -> Iterator[str]:
         if isinstance(statement, ast.Import):
             names = [alias.name for alias in statement.names]
         else:
-            base = ".".join(filter(None, [_PACKAGE if statement.level else "", statement.module]))
+            base = ".".join(filter(None, [_PACKAGE if statement.level == 1 else "", statement.module]))
             names = [f"{base}.{alias.name}" for alias in statement.names] if base == _PACKAGE else [base]
         for name in names:
             inside = name.removeprefix(_PACKAGE + ".")

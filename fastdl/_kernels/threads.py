@@ -18,8 +18,8 @@ _override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_t
 _default: int | None = None
 _forked = False
 
-# A run that took _SLOW times as long as the same run once did, and _STALL seconds more, was held up.
-_SLOW, _STALL = 4, 1e-3
+# A run that took SLOW times as long as the same run once did, and _STALL seconds more, was held up.
+SLOW, _STALL = 4, 1e-3
 _PAUSE, _LONGEST_PAUSE = 8, 0.5  # how long the pool is left alone: so many times the stall, so many seconds at most
 _pause = 0.0
 _alone_until = 0.0
@@ -115,14 +115,15 @@ def _parallel_for() -> int:
 
 
 def ran(seconds: float, least: float) -> None:
-    """Told how long a run on several threads took, and how long the same one takes when nothing holds it up.
+    """Told how long a run on several threads took, and how long the same one takes when nothing holds it up: the least
+    so far, but no less than one thread last took over SLOW.
 
     The threads wait for each other at the end of every region. Where another process has the core of one of them, the
     others wait for that process's time slice to end: milliseconds, for a region of ten microseconds. Then cells run in
     the caller for some time, longer if that was too short before. The bits are the same, so the clock may choose.
     """
     global _pause, _alone_until
-    if seconds <= _SLOW * least + _STALL:
+    if seconds <= SLOW * least + _STALL:
         return
     now = time.perf_counter()
     again = 2 * _pause if now < _alone_until + _pause else 0.0

@@ -94,6 +94,31 @@ def test_runs_are_held_against_the_estimate_and_then_against_the_quickest(mark, 
     assert said == [(0.5, 0.003), (0.1, 0.5), (0.4, 0.1), (0.2, 0.05)]
 
 
+def test_a_run_with_little_to_do_is_forgotten_when_one_alone_took_longer(mark, clock, monkeypatch):
+    # A mask that hid everything once must not make all later runs look as if they were held up.
+    durations = iter([1e-5, 0.1, 0.25, 0.2, 0.2])  # together, together, alone in the pause, and after it
+    readings = []
+
+    def perf_counter():
+        if readings:
+            return readings.pop()
+        start, clock.now = clock.now, clock.now + next(durations)
+        readings.append(clock.now)
+        return start
+
+    inside = Clock()
+    monkeypatch.setattr(inside, "perf_counter", perf_counter)
+    monkeypatch.setattr(program, "time", inside)
+    mark()
+    mark()
+    assert threads.crowded()
+    assert mark() == {0}
+    clock.now += 1
+    for _ in range(2):
+        assert len(mark()) > 1
+        assert not threads.crowded()
+
+
 def test_one_thread_is_not_timed(mark, monkeypatch):
     monkeypatch.setattr(threads, "ran", lambda seconds, least: 1 / 0)
     with threads.threads(1):

@@ -185,7 +185,12 @@ class TestScratch:
         assert address_of(new((50, 50), np.dtype(np.float32))) != place, "the view still looks at it"
         assert type(view[3:]) is np.ndarray
         view[...] = 1
-        del view
+        owner = view.base.base
+        assert type(owner) is not np.ndarray
+        part = owner[40:]  # whoever looks for the owner may make a view of it
+        del view, owner
+        assert address_of(new((50, 50), np.dtype(np.float32))) != place, "a view of the owner still looks at it"
+        del part
         assert address_of(new((50, 50), np.dtype(np.float32))) == place
 
     def test_a_run_that_the_garbage_collector_finishes_inside_take(self):

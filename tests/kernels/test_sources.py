@@ -12,7 +12,7 @@ PACKAGE = Path(fastdl._kernels.__file__).parent
 FILES = {
     "compiler": "def compile_kernel():\n    from .block import Block\n",
     "block": "from typing import Any\n",
-    "words": "",
+    "words": "from ..shared import name  # of the package above: no file of this one\n",
     "more_words": "",
     "shared": "import math\nfrom . import words as w, more_words\n",
     "first": '"""Text\nfrom . import nothing\n"""\nfrom .shared import (  # a list (of one)\n    name,\n)\n',
@@ -80,6 +80,14 @@ def test_a_file_that_moved_and_kept_its_text_is_another(folder):
     before = digests()["words"]
     (folder / "words.py").rename(folder / "moved.py")
     assert sources.digest("moved") != before
+
+
+def test_without_sources_each_version_has_machine_code_of_its_own(folder, monkeypatch):
+    for path in folder.iterdir():
+        path.unlink()
+    before = digests()
+    monkeypatch.setattr(sources, "__version__", "another")
+    assert all(digest != before[name] for name, digest in digests().items())
 
 
 def test_the_name_of_a_cached_file_follows(folder, monkeypatch, tmp_path):
