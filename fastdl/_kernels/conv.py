@@ -13,7 +13,8 @@ transposed kernels, once for each phase of the stride.
 from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
 from .micro import vectors_of_tile
-from .strided import every_second, fetch_to_read, fetch_to_write, put_every_second
+from .prefetch import fetch_to_read, fetch_to_write
+from .strided import every_second, put_every_second
 from .vectors import first, load, put_first, spread, store, width
 
 

@@ -22,9 +22,6 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     """Gradient with respect to the weight; g and x are NCHW."""
     if dweight.size == 0:
         return
-    if _depthwise.fits(geometry):
-        _depthwise.lower_weight_grad(lowering, dweight, g, x, geometry)
-        return
     s = geometry
     rows, columns = forward(s.rows), forward(s.columns)
     taps, itemsize, length = s.rows.taps * s.columns.taps, x.dtype.itemsize, s.columns.outputs
