@@ -1,4 +1,4 @@
-"""Every second number of a row as a vector, for convolutions with a stride."""
+"""Numbers that lie two apart: every second one of a row as a vector, and back; for convolutions with a stride."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import Vector, ir_vector, load_vector, store_first
+from .vectors import Vector, ir_vector, load_vector, store_first, store_vector
 
-_INT32, _BIT = ir.IntType(32), ir.IntType(1)
+_INT32, _INT64, _BIT = ir.IntType(32), ir.IntType(64), ir.IntType(1)
 
 
 def _lanes(numbers: list[int]) -> Any:
@@ -48,3 +48,19 @@ def put_every_second(typing_context: Any, place: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(place, value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def put_pairs(typing_context: Any, place: Any, even: Any, odd: Any) -> Any:
+    """The elements of both in turns; two vectors are written."""
+    kind = ir_vector(place.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        turns = [k // 2 + k % 2 * kind.count for k in range(2 * kind.count)]
+        for half in range(2):
+            lanes = turns[half * kind.count : (half + 1) * kind.count]
+            start = builder.gep(values[0], [ir.Constant(_INT64, half * kind.count)])
+            store_vector(builder, builder.shuffle_vector(values[1], values[2], _lanes(lanes)), start)
+        return context.get_dummy_value()
+
+    return types.void(place, even, odd), codegen
