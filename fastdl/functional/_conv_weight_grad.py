@@ -6,7 +6,8 @@ from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
 from . import _depthwise
-from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, round_up, work_of
+from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
+from ._lowering import round_up
 from ._moving import launch_zeros
 
 _WEIGHT_GRAD, _ADD_PARTIAL = Kernel("conv_gradient", "weight_grad"), Kernel("conv", "add_partial")
