@@ -13,20 +13,10 @@ transposed kernels, once for each phase of the stride.
 from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
 from .micro import vectors_of_tile
-from .strided import every_second, fetch_to_read, fetch_to_write, put_every_second
-from .vectors import first, load, put_first, spread, store, width
-
-
-@merge
-def copy_row(target, source, n):  # type: ignore[no-untyped-def]
-    """n numbers; the last vector overlaps the one before."""
-    lanes = width(source)
-    if n < lanes:
-        put_first(target, first(source, n), n)
-        return
-    for j in range(0, n - lanes, lanes):
-        store(shift(target, j), load(shift(source, j)))
-    store(shift(target, n - lanes), load(shift(source, n - lanes)))
+from .moves import copy_row
+from .prefetch import fetch_to_read, fetch_to_write
+from .strided import every_second, put_every_second
+from .vectors import load, put_first, spread, store, width
 
 
 @merge

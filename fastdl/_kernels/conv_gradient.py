@@ -7,27 +7,8 @@ Rows of a strip are the groups of the product, so that nothing between them take
 """
 
 from .block import address, call, integer, integers, pointer, shift, stack_integers
-from .compiler import inline
 from .conv import fill_planes
-from .vectors import transpose, width
-
-
-@inline
-def _turn(target, stride_target, source, stride_source, rows, columns):  # type: ignore[no-untyped-def]
-    """target[j, i] = source[i, j] for rows i and columns j, square by square; the last ones overlap those before."""
-    lanes = width(target)
-    if rows < lanes or columns < lanes:
-        for i in range(rows):
-            p, q = shift(target, i), shift(source, i * stride_source)
-            for j in range(columns):
-                p[j * stride_target] = q[j]
-        return
-    for block in range(-(-rows // lanes)):
-        i = min(block * lanes, rows - lanes)
-        for across in range(-(-columns // lanes)):
-            j = min(across * lanes, columns - lanes)
-            place = shift(source, i * stride_source + j)
-            transpose(shift(target, j * stride_target + i), stride_target, place, stride_source)
+from .moves import turn
 
 
 def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -78,7 +59,7 @@ def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 o = panel * across
                 place = shift(g, ((image * out_channels + o) * rows + row) * columns + first_column)
                 some = min(across, out_channels - o)
-                _turn(shift(turned, o * pixels), across, place, rows * columns, some, pixels)
+                turn(shift(turned, o * pixels), across, place, rows * columns, some, pixels)
             block[9], block[10], block[14] = pixels * across, count, n
             if sizes[12]:
                 block[10], block[14] = 1, pixels
@@ -86,4 +67,4 @@ def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             block[15] = 1
             position += count
         place = shift(sums, ((chunk * groups + group) * out_channels * in_channels + first) * taps)
-        _turn(place, in_channels * taps, totals, stride_totals, channels * taps, out_channels)
+        turn(place, in_channels * taps, totals, stride_totals, channels * taps, out_channels)

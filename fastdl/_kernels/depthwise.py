@@ -21,8 +21,8 @@ is) and of the columns of the window in ``offsets``.
 
 from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import merge
-from .pairs import evens, put_pairs
 from .prefetch import prefetch
+from .strided import every_second, put_pairs
 from .vectors import first, load, spread, store, total, width
 from .window_sums import one_across, three_across
 
@@ -68,9 +68,8 @@ def _plane(args, plane, x, sizes, top, rows):  # type: ignore[no-untyped-def]
             if inside:
                 w = start
                 if stride == 2:
-                    # Pairs are read whole: not beyond the end of the row.
-                    while w + lane <= stop and 2 * (w + lane) + before <= columns:
-                        store(shift(target, w), evens(shift(source, 2 * w)))
+                    while w + lane <= stop:
+                        store(shift(target, w), every_second(shift(source, 2 * w)))
                         w += lane
                 for k in range(w, stop):
                     target[k] = source[k * stride]

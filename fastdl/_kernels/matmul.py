@@ -13,7 +13,7 @@ They reach half to three quarters of the arithmetic's limit.
 """
 
 from . import vector_math as vm
-from .block import integer, integers, number, offset, pointer, shift, stack
+from .block import integer, number, pointer, shift, stack
 from .compiler import in_order, merge
 
 
@@ -78,28 +78,21 @@ def dots_block(args, y, stride_y, a, stride_a, b, stride_b, rows, columns, depth
 
 
 @merge
-def _row(b, k, stride_b, table, scattered):  # type: ignore[no-untyped-def]
-    return shift(b, table[k] if scattered else k * stride_b)
-
-
-@merge
-def outer_rows(y0, y1, y2, y3, a, row_a, step_a, b, stride_b, table, scattered, rows, columns, depth):  # type: ignore[no-untyped-def]
-    """y_i[j] += sum_k a[i * row_a + k * step_a] b[k, j] for 1 to 4 rows and at most 256 columns.
+def outer_rows(y0, y1, y2, y3, a, row_a, b, stride_b, rows, columns, depth):  # type: ignore[no-untyped-def]
+    """y_i[j] += sum_k a[i * row_a + k] b[k * stride_b + j] for 1 to 4 rows and at most 256 columns.
 
     Each row of y is a stack array of its own: nothing else lets the compiler know that they do not overlap.
-    Row k of b starts at element k * stride_b, or, if the rows are ``scattered``, at element table[k].
     """
     whole = depth // 4 * 4
     if rows == 1:
         for k in range(0, whole, 4):
-            k0 = k * step_a
-            u0, u1, u2, u3 = a[k0], a[k0 + step_a], a[k0 + 2 * step_a], a[k0 + 3 * step_a]
-            v0, v1 = _row(b, k, stride_b, table, scattered), _row(b, k + 1, stride_b, table, scattered)
-            v2, v3 = _row(b, k + 2, stride_b, table, scattered), _row(b, k + 3, stride_b, table, scattered)
+            u0, u1, u2, u3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+            v0, v1 = shift(b, k * stride_b), shift(b, (k + 1) * stride_b)
+            v2, v3 = shift(b, (k + 2) * stride_b), shift(b, (k + 3) * stride_b)
             for j in range(columns):
                 y0[j] += u0 * v0[j] + u1 * v1[j] + u2 * v2[j] + u3 * v3[j]
         for k in range(whole, depth):
-            u0, v0 = a[k * step_a], _row(b, k, stride_b, table, scattered)
+            u0, v0 = a[k], shift(b, k * stride_b)
             for j in range(columns):
                 y0[j] += u0 * v0[j]
         return
@@ -111,14 +104,13 @@ def outer_rows(y0, y1, y2, y3, a, row_a, step_a, b, stride_b, table, scattered, 
         shift(a, (rows - 1) * row_a),
     )
     for k in range(0, whole, 4):
-        k0 = k * step_a
-        k1, k2, k3 = k0 + step_a, k0 + 2 * step_a, k0 + 3 * step_a
-        u00, u01, u02, u03 = a0[k0], a0[k1], a0[k2], a0[k3]
-        v0, v1 = _row(b, k, stride_b, table, scattered), _row(b, k + 1, stride_b, table, scattered)
-        v2, v3 = _row(b, k + 2, stride_b, table, scattered), _row(b, k + 3, stride_b, table, scattered)
-        u10, u11, u12, u13 = a1[k0], a1[k1], a1[k2], a1[k3]
-        u20, u21, u22, u23 = a2[k0], a2[k1], a2[k2], a2[k3]
-        u30, u31, u32, u33 = a3[k0], a3[k1], a3[k2], a3[k3]
+        k1, k2, k3 = k + 1, k + 2, k + 3
+        u00, u01, u02, u03 = a0[k], a0[k1], a0[k2], a0[k3]
+        v0, v1 = shift(b, k * stride_b), shift(b, (k + 1) * stride_b)
+        v2, v3 = shift(b, (k + 2) * stride_b), shift(b, (k + 3) * stride_b)
+        u10, u11, u12, u13 = a1[k], a1[k1], a1[k2], a1[k3]
+        u20, u21, u22, u23 = a2[k], a2[k1], a2[k2], a2[k3]
+        u30, u31, u32, u33 = a3[k], a3[k1], a3[k2], a3[k3]
         for j in range(columns):
             w0, w1, w2, w3 = v0[j], v1[j], v2[j], v3[j]
             y0[j] += u00 * w0 + u01 * w1 + u02 * w2 + u03 * w3
@@ -126,8 +118,8 @@ def outer_rows(y0, y1, y2, y3, a, row_a, step_a, b, stride_b, table, scattered, 
             y2[j] += u20 * w0 + u21 * w1 + u22 * w2 + u23 * w3
             y3[j] += u30 * w0 + u31 * w1 + u32 * w2 + u33 * w3
     for k in range(whole, depth):
-        u0, u1, u2, u3 = a0[k * step_a], a1[k * step_a], a2[k * step_a], a3[k * step_a]
-        v = _row(b, k, stride_b, table, scattered)
+        u0, u1, u2, u3 = a0[k], a1[k], a2[k], a3[k]
+        v = shift(b, k * stride_b)
         for j in range(columns):
             y0[j] += u0 * v[j]
             y1[j] += u1 * v[j]
@@ -177,20 +169,6 @@ def small(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     elif activation == 3:
         for i in range(rows * columns):
             y[i] = vm.sigmoid(y[i])
-
-
-@merge
-def _tile(args, cell, rows, columns, row_a, column_b):  # type: ignore[no-untyped-def]
-    """First row and column of a cell's tile, its size, and where it starts in y, a and b."""
-    axes, shape, strides_a, strides_b = integer(args, 12), integers(args, 13), integers(args, 14), integers(args, 15)
-    tile_rows, tile_columns = integer(args, 16), integer(args, 17)
-    down, across = -(-rows // tile_rows), -(-columns // tile_columns)
-    matrix = cell // (across * down)
-    i, j = cell // across % down * tile_rows, cell % across * tile_columns
-    y = shift(pointer(args, 0), (matrix * rows + i) * columns + j)
-    a = shift(pointer(args, 1), offset(matrix, axes, shape, strides_a) + i * row_a)
-    b = shift(pointer(args, 2), offset(matrix, axes, shape, strides_b) + j * column_b)
-    return y, a, b, j, min(tile_rows, rows - i), min(tile_columns, columns - j)
 
 
 @merge

@@ -11,12 +11,16 @@ _INT32, _INT64, _BYTE = ir.IntType(32), ir.IntType(64), ir.IntType(8)
 _LINE = 64  # bytes
 
 
-def ask_for(builder: Any, place: Any) -> None:
-    """Ask for the line of memory at ``place``; nothing happens if it does not exist."""
+def ask_for(builder: Any, place: Any, locality: int = 2, write: int = 0) -> None:
+    """Ask for the line of memory at ``place``; nothing happens if it does not exist.
+
+    Into the first (``locality`` 3) or second cache (2), to be read or written.
+    """
     signature = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _INT32, _INT32, _INT32])
     function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-    read, second_cache, data = (ir.Constant(_INT32, value) for value in (0, 2, 1))
-    builder.call(function, [builder.bitcast(place, _BYTE.as_pointer()), read, second_cache, data])
+    data = 1
+    options = [ir.Constant(_INT32, value) for value in (write, locality, data)]
+    builder.call(function, [builder.bitcast(place, _BYTE.as_pointer()), *options])
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -33,3 +37,18 @@ def prefetch(typing_context: Any, place: Any, count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(place, types.intp), codegen
+
+
+def _line(write: int, locality: int) -> Any:
+    def typed(typing_context: Any, place: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            ask_for(builder, values[0], locality, write)
+            return context.get_dummy_value()
+
+        return types.void(place), codegen
+
+    return intrinsic(typed)
+
+
+# Ask for one line: one that will be written, or one that will be read, into the second cache.
+fetch_to_write, fetch_to_read = _line(1, 3), _line(0, 2)

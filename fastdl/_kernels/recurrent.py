@@ -13,7 +13,7 @@ sixteens with one inside, LLVM unrolls the inner and gathers across the outer on
 """
 
 from . import vector_math as vm
-from .block import integer, integers, number, pointer, shift, stack
+from .block import integer, number, pointer, shift, stack
 from .compiler import merge
 from .matmul import _put, outer_rows
 
@@ -77,7 +77,7 @@ def rnn(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     batch, steps, hidden, reverse = integer(args, 5), integer(args, 6), integer(args, 7), integer(args, 8)
     width, relu = integer(args, 9), integer(args, 10)
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
-    no_table, line = integers(args, 4), steps * hidden
+    line = steps * hidden
     for cell in range(lo, hi):
         rows, first = min(4, batch - 4 * cell), 4 * cell * line
         for s in range(steps):
@@ -92,7 +92,7 @@ def rnn(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put(_row_of(y0, y1, y2, y3, r), start, n)
                 if s > 0 or has_h0:
                     w = shift(packed, u * hidden)
-                    outer_rows(y0, y1, y2, y3, h, stride, 1, w, n, no_table, False, rows, n, hidden)
+                    outer_rows(y0, y1, y2, y3, h, stride, w, n, rows, n, hidden)
                 for r in range(rows):
                     p = _row_of(y0, y1, y2, y3, r)
                     if relu:
@@ -117,7 +117,7 @@ def lstm(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         pointer(args, 8),
     )
     batch, steps, hidden, reverse = integer(args, 9), integer(args, 10), integer(args, 11), integer(args, 12)
-    width, no_table, line = integer(args, 13), integers(args, 8), steps * hidden
+    width, line = integer(args, 13), steps * hidden
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
     c, t = stack(args, 64), stack(args, 64)
     for cell in range(lo, hi):
@@ -138,7 +138,7 @@ def lstm(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put(shift(p, 3 * n), shift(start, 2 * hidden), n)
                 if s > 0 or has_h0:
                     w = shift(packed, 4 * u * hidden)
-                    outer_rows(y0, y1, y2, y3, h, stride, 1, w, 4 * n, no_table, False, rows, 4 * n, hidden)
+                    outer_rows(y0, y1, y2, y3, h, stride, w, 4 * n, rows, 4 * n, hidden)
                 for r in range(rows):
                     p, place = _row_of(y0, y1, y2, y3, r), first + r * line + at * hidden
                     if s > 0:
@@ -175,7 +175,7 @@ def gru(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integer(args, 8),
     )
     batch, steps, hidden, reverse = integer(args, 9), integer(args, 10), integer(args, 11), integer(args, 12)
-    width, no_table, line = integer(args, 13), integers(args, 8), steps * hidden
+    width, line = integer(args, 13), steps * hidden
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
     old, t, x, b = stack(args, 64), stack(args, 64), stack(args, 64), stack(args, 192)
     for cell in range(lo, hi):
@@ -199,7 +199,7 @@ def gru(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put(shift(p, 2 * n), shift(b, 2 * n), n)
                 if s > 0 or has_h0:
                     w = shift(packed, 3 * u * hidden)
-                    outer_rows(y0, y1, y2, y3, h, stride, 1, w, 3 * n, no_table, False, rows, 3 * n, hidden)
+                    outer_rows(y0, y1, y2, y3, h, stride, w, 3 * n, rows, 3 * n, hidden)
                 for r in range(rows):
                     p, place = _row_of(y0, y1, y2, y3, r), first + r * line + at * hidden
                     if s > 0:

@@ -9,7 +9,7 @@ What is handed on from step to step besides dh lies where its last value is want
 """
 
 from . import vector_math as vm
-from .block import integer, integers, number, pointer, shift, stack
+from .block import integer, number, pointer, shift, stack
 from .compiler import merge
 from .matmul import _put, outer_rows
 from .recurrent import _place, _put_or_zero, _row_of
@@ -25,7 +25,7 @@ def rnn_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """dz = dh s'(z). Slots: dz, dh0, dy, y, W, N, T, H, reverse, units of a block, activation (1 relu, else tanh)."""
     dz, dh0, dy, y, w = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3), pointer(args, 4)
     batch, steps, hidden, reverse = integer(args, 5), integer(args, 6), integer(args, 7), integer(args, 8)
-    width, relu, no_table, line = integer(args, 9), integer(args, 10), integers(args, 4), steps * hidden
+    width, relu, line = integer(args, 9), integer(args, 10), steps * hidden
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
     for cell in range(lo, hi):
         rows, first = min(4, batch - 4 * cell), 4 * cell * line
@@ -40,7 +40,7 @@ def rnn_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put_or_zero(args, _row_of(y0, y1, y2, y3, r), start, s >= 0, n)
                 if back > 0:
                     d = shift(dz, first + later * hidden)
-                    outer_rows(y0, y1, y2, y3, d, line, 1, shift(w, u), hidden, no_table, False, rows, n, hidden)
+                    outer_rows(y0, y1, y2, y3, d, line, shift(w, u), hidden, rows, n, hidden)
                 for r in range(rows):
                     p, place = _row_of(y0, y1, y2, y3, r), first + r * line + at * hidden + u
                     if s < 0:
@@ -85,7 +85,7 @@ def lstm_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         pointer(args, 13),
     )
     batch, steps, hidden, reverse = integer(args, 14), integer(args, 15), integer(args, 16), integer(args, 17)
-    width, no_table, line = integer(args, 18), integers(args, 13), steps * hidden
+    width, line = integer(args, 18), steps * hidden
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
     d, g, c, old, carry = stack(args, 256), stack(args, 256), stack(args, 64), stack(args, 64), stack(args, 64)
     for cell in range(lo, hi):
@@ -105,9 +105,7 @@ def lstm_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put_or_zero(args, _row_of(y0, y1, y2, y3, r), start, s >= 0 and has_dy, n)
                 if back > 0:
                     a = shift(dz, 4 * (first + later * hidden))
-                    outer_rows(
-                        y0, y1, y2, y3, a, 4 * line, 1, shift(w, u), hidden, no_table, False, rows, n, 4 * hidden
-                    )
+                    outer_rows(y0, y1, y2, y3, a, 4 * line, shift(w, u), hidden, rows, n, 4 * hidden)
                 for r in range(rows):
                     p, place = _row_of(y0, y1, y2, y3, r), first + r * line + at * hidden
                     state = (4 * cell + r) * hidden + u
@@ -162,7 +160,7 @@ def gru_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integer(args, 13),
     )
     w, batch, steps, hidden = pointer(args, 14), integer(args, 15), integer(args, 16), integer(args, 17)
-    reverse, width, no_table, line = integer(args, 18), integer(args, 19), integers(args, 14), steps * hidden
+    reverse, width, line = integer(args, 18), integer(args, 19), steps * hidden
     y0, y1, y2, y3 = stack(args, 256), stack(args, 256), stack(args, 256), stack(args, 256)
     d, g, m, old = stack(args, 256), stack(args, 192), stack(args, 64), stack(args, 64)
     for cell in range(lo, hi):
@@ -182,9 +180,7 @@ def gru_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     _put_or_zero(args, _row_of(y0, y1, y2, y3, r), start, s >= 0 and has_dy, n)
                 if back > 0:
                     a = shift(dw, 3 * (first + later * hidden))
-                    outer_rows(
-                        y0, y1, y2, y3, a, 3 * line, 1, shift(w, u), hidden, no_table, False, rows, n, 3 * hidden
-                    )
+                    outer_rows(y0, y1, y2, y3, a, 3 * line, shift(w, u), hidden, rows, n, 3 * hidden)
                 for r in range(rows):
                     p, place = _row_of(y0, y1, y2, y3, r), first + r * line + at * hidden
                     state = (4 * cell + r) * hidden + u

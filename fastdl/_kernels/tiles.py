@@ -13,36 +13,8 @@ Rows of a are read in place unless that has these same flaws.
 
 from .block import address, call, integer, integers, number, offset, pointer, shift, stack_integers
 from .compiler import inline
-from .vectors import first, fma, load, put_first, spread, store, total, transpose, width
-
-
-@inline
-def _transpose_block(target, stride_target, source, stride_source, rows, columns):  # type: ignore[no-untyped-def]
-    """target[j, i] = source[i, j]: squares of registers, and one by one what is left at the ends."""
-    lanes = width(source)
-    whole_rows, whole_columns = rows // lanes * lanes, columns // lanes * lanes
-    for square in range(rows // lanes):
-        i = square * lanes
-        for c in range(columns // lanes):
-            j = c * lanes
-            p, q = shift(target, j * stride_target + i), shift(source, i * stride_source + j)
-            transpose(p, stride_target, q, stride_source)
-    for i in range(whole_rows):
-        for j in range(whole_columns, columns):
-            target[j * stride_target + i] = source[i * stride_source + j]
-    for i in range(whole_rows, rows):
-        for j in range(columns):
-            target[j * stride_target + i] = source[i * stride_source + j]
-
-
-@inline
-def _copy_row(target, source, count):  # type: ignore[no-untyped-def]
-    lanes = width(source)
-    whole = count // lanes
-    for c in range(whole):
-        store(shift(target, c * lanes), load(shift(source, c * lanes)))
-    if count % lanes:
-        put_first(shift(target, whole * lanes), first(shift(source, whole * lanes), count % lanes), count % lanes)
+from .moves import copy_row, turn
+from .vectors import first, fma, load, put_first, spread, store, total, width
 
 
 @inline
@@ -50,9 +22,9 @@ def _pack_panel(panel, panel_width, b, step_b, column_b, terms, columns):  # typ
     """Terms of ``columns`` columns of b to panel[term, column]; lanes beyond them are never used."""
     if column_b == 1:
         for k in range(terms):
-            _copy_row(shift(panel, k * panel_width), shift(b, k * step_b), columns)
+            copy_row(shift(panel, k * panel_width), shift(b, k * step_b), columns)
     else:
-        _transpose_block(panel, panel_width, b, column_b, columns, terms)
+        turn(panel, panel_width, b, column_b, columns, terms)
 
 
 def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -113,9 +85,9 @@ def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             if copies:
                 if step_a == 1:
                     for r in range(m):
-                        _copy_row(shift(own_rows, r * (piece + 16)), shift(source, r * row_a), terms)
+                        copy_row(shift(own_rows, r * (piece + 16)), shift(source, r * row_a), terms)
                 else:
-                    _transpose_block(own_rows, piece + 16, source, step_a, terms, m)
+                    turn(own_rows, piece + 16, source, step_a, terms, m)
                 block[2], block[3], block[4] = address(own_rows), piece + 16, 1
             block[1], block[8], block[12], block[14] = columns, panel_width, m, terms
             block[15] = 1 if number_of_piece > 0 else (2 if address(pointer(args, 3)) != 0 else 0)

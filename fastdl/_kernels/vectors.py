@@ -64,10 +64,18 @@ def load_vector(builder: Any, vector: Any, place: Any) -> Any:
     return value
 
 
-def store_vector(builder: Any, value: Any, place: Any) -> None:
-    """The opposite of :func:`load_vector`."""
+def store_vector(builder: Any, value: Any, place: Any) -> Any:
+    """The opposite of :func:`load_vector`; the instruction."""
     stored = builder.store(value, builder.bitcast(place, value.type.as_pointer()))
     stored.align = 4 if isinstance(value.type.element, ir.FloatType) else 8
+    return stored
+
+
+def stream_vector(builder: Any, value: Any, place: Any) -> None:
+    """As :func:`store_vector`, past the cache; ``place`` is a multiple of the vector's size."""
+    stored = store_vector(builder, value, place)
+    stored.align *= value.type.count
+    stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT32, 1)]))
 
 
 def lane_mask(builder: Any, vector: Any, count: Any) -> Any:
@@ -159,10 +167,7 @@ def stream(typing_context: Any, place: Any, value: Any) -> Any:
     """Put a vector at ``place``, a multiple of its size, past the cache (a non-temporal store)."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = values[1].type
-        stored = builder.store(values[1], builder.bitcast(values[0], kind.as_pointer()))
-        stored.align = kind.count * (4 if isinstance(kind.element, ir.FloatType) else 8)
-        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT32, 1)]))
+        stream_vector(builder, values[1], values[0])
         return context.get_dummy_value()
 
     return types.void(place, value), codegen

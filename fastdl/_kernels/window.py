@@ -20,6 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .machine import lanes, machine
+from .prefetch import ask_for
 from .vectors import (
     ir_vector,
     lane_mask,
@@ -29,11 +30,12 @@ from .vectors import (
     splat,
     store_first,
     store_vector,
+    stream_vector,
 )
 
 ROWS = 4
 WIDEST = 4 if machine().registers >= 32 else 2  # vectors of a block: R times as many sums, and the pixels
-_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
+_INT64 = ir.IntType(64)
 NAMES: tuple[str, ...] = (
     "target",
     "target_stride",
@@ -113,20 +115,13 @@ class _Block:
             store_vector(self.builder, value, place)
 
     def _stream(self, total: Any, place: Any, last: bool) -> None:
-        builder, kind = self.builder, self.kind
-        stored = builder.store(builder.load(total), builder.bitcast(place, kind.as_pointer()))
-        stored.align = machine().vector_bytes
-        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT32, 1)]))
+        stream_vector(self.builder, self.builder.load(total), place)
 
     def _prefetch(self) -> None:
         """Ask for pixels that are needed soon: the processor guesses badly in so many rows (5 x 5: 4.7 to 2.7 ms)."""
-        byte = ir.IntType(8).as_pointer()
-        signature = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-        function = cgutils.get_or_insert_function(self.builder.module, signature, "llvm.prefetch.p0")
-        read, close, data = (ir.Constant(_INT32, value) for value in (0, 3, 1))
         for r in range(ROWS):
             for place in self._vectors_of(self._at_row("next", _int(r))):
-                self.builder.call(function, [self.builder.bitcast(place, byte), read, close, data])
+                ask_for(self.builder, place, 3)
 
     def _many_tap_rows(self) -> None:
         """For R rows of the result and R or more rows of taps: straight through them, in a tenth less time."""

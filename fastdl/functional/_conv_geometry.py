@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .._kernels.machine import panel
 from ..ops import Operand
+from ._lowering import round_up
 
 _LINE = 64  # bytes of a line of the cache
 
@@ -160,8 +161,3 @@ def in_place(rows: Plan, columns: Plan) -> Planes:
 def work_of(geometry: Geometry, y: Operand) -> float:
     """About the nanoseconds that a convolution or one of its gradients takes."""
     return geometry.multiplications * y.dtype.itemsize / 400 + y.size
-
-
-def round_up(n: int, step: int) -> int:
-    """The least multiple of ``step`` that is at least n."""
-    return -(-n // step) * step

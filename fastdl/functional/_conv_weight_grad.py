@@ -6,7 +6,8 @@ from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
 from . import _depthwise
-from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, round_up, work_of
+from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
+from ._lowering import round_up
 from ._moving import launch_zeros
 
 _WEIGHT_GRAD, _ADD_PARTIAL = Kernel("conv_gradient", "weight_grad"), Kernel("conv", "add_partial")
@@ -21,9 +22,6 @@ _LEAST_ROWS = 144  # of a product: with fewer of them, transposing g costs more
 def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, geometry: Geometry) -> None:
     """Gradient with respect to the weight; g and x are NCHW."""
     if dweight.size == 0:
-        return
-    if _depthwise.fits(geometry):
-        _depthwise.lower_weight_grad(lowering, dweight, g, x, geometry)
         return
     s = geometry
     rows, columns = forward(s.rows), forward(s.columns)

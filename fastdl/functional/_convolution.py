@@ -13,7 +13,8 @@ from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
 from . import _depthwise, _winograd
-from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, is_plane, planes_of, round_up, work_of
+from ._conv_geometry import Geometry, Plan, Planes, backward, forward, in_place, is_plane, planes_of, work_of
+from ._lowering import round_up
 
 _CORRELATE, _TRANSPOSE_WEIGHT = Kernel("conv", "correlate"), Kernel("conv", "transpose_weight")
 

@@ -21,6 +21,11 @@ def cells(n: int) -> int:
     return -(-n // CELL)
 
 
+def round_up(n: int, step: int) -> int:
+    """The least multiple of ``step`` that is at least n."""
+    return -(-n // step) * step
+
+
 def no_gradient(grads: Any, inputs: Sequence[Any], outputs: Any, **attrs: Any) -> list[None]:
     """The vjp of a primitive whose derivative is zero wherever it has one (the sign of a number)."""
     return [None] * len(inputs)

@@ -25,7 +25,7 @@ from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand, Shape
 from ._activations import lower_activation
-from ._lowering import broadcast_shape, collapse, strides_in
+from ._lowering import broadcast_shape, collapse, round_up, strides_in
 
 FUSED = ("identity", "relu", "tanh", "sigmoid")  # activations of the kernel ``small``, in the order of its codes
 _SMALL, _TRANSPOSE = Kernel("matmul", "small"), Kernel("matmul", "transpose")
@@ -88,7 +88,7 @@ def lower_product(
         return
     stack = broadcast_shape("matmul", f.stack_a, f.stack_b)
     matrices = math.prod(stack)
-    if matrices == 1 and _padded(f.rows, 4) * _padded(f.columns, 2) * f.depth <= _SMALL_TERMS:
+    if matrices == 1 and round_up(f.rows, 4) * round_up(f.columns, 2) * f.depth <= _SMALL_TERMS:
         arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, f.rows, f.columns, f.depth]
         work = 0.2 * f.rows * f.columns * f.depth
         lowering.note(algorithm="three loops", why=f"at most {_SMALL_TERMS} products need no preparation")
@@ -103,10 +103,6 @@ def lower_product(
         _tiles(lowering, y, f, stack, bias, relu, packed)
     if code and not relu:
         lower_activation(lowering, activation, y, (y,), {})
-
-
-def _padded(n: int, block: int) -> int:
-    return -(-n // block) * block
 
 
 def _work(f: Factors, matrices: int) -> float:
@@ -174,7 +170,7 @@ class _Blocking(NamedTuple):
 def _even(n: int, most: int, step: int) -> int:
     """The size of equal pieces of at most about ``most``, a multiple of ``step``."""
     pieces = max(1, -(-n // most))
-    return _padded(-(-n // pieces), step)
+    return round_up(-(-n // pieces), step)
 
 
 def blocking(f: Factors, matrices: int) -> _Blocking:
@@ -189,11 +185,11 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
         return matrices * -(-f.rows // rows) * -(-f.columns // columns)
 
     while cells() < _ENOUGH_CELLS and columns >= 2 * width:
-        columns = _padded(columns // 2, width)
+        columns = round_up(columns // 2, width)
     while cells() < _ENOUGH_CELLS and rows >= 48:
-        rows = _padded(rows // 2, 12)
+        rows = round_up(rows // 2, 12)
     parts = max(1, min(_ENOUGH_CELLS // cells(), f.depth // _PART_TERMS))
-    part_terms = _padded(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
+    part_terms = round_up(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
     parts = -(-f.depth // part_terms)
     shared = -(-f.rows // rows) > 1
     if not f.transpose_b and (f.rows <= _IN_PLACE_ROWS or f.columns == width):
@@ -227,7 +223,7 @@ def packed_shape(depth: int, columns: int, itemsize: int) -> Shape:
 
 
 def _panel_width(columns: int, itemsize: int) -> int:
-    return min(panel(itemsize), _padded(columns, lanes(itemsize)))
+    return min(panel(itemsize), round_up(columns, lanes(itemsize)))
 
 
 def lower_pack(lowering: Lowering, packed: Operand, f: Factors) -> None:
