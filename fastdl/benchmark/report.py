@@ -28,8 +28,8 @@ def table(results: Sequence[Result]) -> str:
         lines.append(cells)
     legend = (
         "Numbers under a peer: its time divided by fastdl's; above 1 fastdl is the faster one. Empty: it has nothing "
-        "for the row.\npeak: the share of the machine's multiplications and additions that fastdl reaches, by the formula's "
-        "count: convolutions\nof 3 x 3 may exceed 100 %, up to fourfold, because Winograd's way multiplies less."
+        "for the row.\npeak: the share of the machine's multiplications and additions that fastdl reaches, by the "
+        "formula's count:\nconvolutions of 3 x 3 may exceed 100 %, as Winograd's way multiplies less."
     )
     if any((result.share or 0) > (4 if result.row.kind.startswith("conv2d") else 1) for result in results):
         legend += " More than 100 %: the machine was busy\nwith other work, so no figure of this table can be trusted."
