@@ -22,7 +22,7 @@ import numpy as np
 from .._kernels import threads as pool
 from .._kernels.loader import seconds_compiling
 from ..benchmark.peak import Peak
-from ..functional import add, astype, attention_backward, cumsum
+from ..functional import add, astype, attention_backward, conv2d, cumsum
 from ..functional.comparisons import CONVERTIBLE
 from ..ops import OPS, Op
 from ..optim import linear_decay
@@ -145,12 +145,14 @@ def _differentiate_backward(op: Op, grad: Any, args: list[Any], options: dict[st
 
 
 def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
-    """What small arguments do not reach: sums over pieces of a line, many keys, the machine's peak."""
+    """What small arguments do not reach: sums over pieces of a line, many keys, many channels, the machine's peak."""
 
     def step() -> None:
         cumsum(np.ones(10**6, dtype))
         x = np.ones((1, 600, 8), dtype)
         attention_backward(x, x, x, x)
+        images, weight = np.ones((4, 64, 28, 28), dtype), np.ones((64, 64, 3, 3), dtype)
+        conv2d(images, weight, padding=1)
         Peak(dtype.name).measure()
 
     return step
