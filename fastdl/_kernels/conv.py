@@ -224,19 +224,6 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 _strip(args, block, worker, target, height * across, a, planes, p, biases, tile, rows, n)
 
 
-def add_partial(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = sum over the first axis of x (chunks, n), in order. Slots: y, x, chunks, n. A cell is 1024 elements."""
-    y, x, chunks, n = pointer(args, 0), pointer(args, 1), integer(args, 2), integer(args, 3)
-    for cell in range(lo, hi):
-        first, last = cell * 1024, min(n, cell * 1024 + 1024)
-        for i in range(first, last):
-            y[i] = x[i]
-        for chunk in range(1, chunks):
-            source = shift(x, chunk * n)
-            for i in range(first, last):
-                y[i] += source[i]
-
-
 def transpose_weight(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """The weight as the gradient of the images needs it: (G, O, C, taps) -> (G, phases, C, O, taps of the phase).
 

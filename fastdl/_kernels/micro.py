@@ -30,6 +30,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from .bands import whole
+from .block import INT64
 from .machine import machine, most_vectors
 from .prefetch import ask_for
 from .vectors import (
@@ -43,8 +45,6 @@ from .vectors import (
     store_vector,
     suffix,
 )
-
-INT64 = ir.IntType(64)
 
 
 def most_rows(vectors: int) -> int:
@@ -84,10 +84,6 @@ class _Places:
         ]
 
 
-def _int(value: int) -> Any:
-    return ir.Constant(INT64, value)
-
-
 class _Block:
     """Writes the function for ``height`` rows and ``vectors`` vectors, the last of them cut short if ``masked``."""
 
@@ -108,7 +104,7 @@ class _Block:
         """The vectors of a row of memory."""
         found = []
         for j in range(self.vectors):
-            here = self.builder.gep(place, [_int(j * self.vector.count)])
+            here = self.builder.gep(place, [whole(j * self.vector.count)])
             if self.mask is not None and j == self.vectors - 1:
                 found.append(load_first(self.builder, self.vector, here, self.mask))
             else:
@@ -117,7 +113,7 @@ class _Block:
 
     def _put(self, place: Any, values: list[Any]) -> None:
         for j, value in enumerate(values):
-            here = self.builder.gep(place, [_int(j * self.vector.count)])
+            here = self.builder.gep(place, [whole(j * self.vector.count)])
             if self.mask is not None and j == self.vectors - 1:
                 store_first(self.builder, value, here, self.mask)
             else:
@@ -130,7 +126,7 @@ class _Block:
         builder.branch(loop)
         builder.position_at_end(loop)
         index = builder.phi(INT64)
-        index.add_incoming(_int(0), before)
+        index.add_incoming(whole(0), before)
         inside = []
         for value in sums:
             phi = builder.phi(self.vector)
@@ -141,7 +137,7 @@ class _Block:
         # one, may not be copied.
         nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
         builder.call(nothing, [], attrs=("convergent",))
-        following = builder.add(index, _int(1))
+        following = builder.add(index, whole(1))
         index.add_incoming(following, builder.block)
         for phi, value in zip(inside, results, strict=True):
             phi.add_incoming(value, builder.block)
@@ -152,10 +148,10 @@ class _Block:
 
     def _write(self) -> None:
         builder, at = self.builder, self.at
-        rows = [builder.gep(at.a, [builder.load(builder.gep(at.rows, [_int(i)]))]) for i in range(self.height)]
+        rows = [builder.gep(at.a, [builder.load(builder.gep(at.rows, [whole(i)]))]) for i in range(self.height)]
         sums = []
         for i in range(self.height):
-            value = builder.load(builder.gep(at.start, [builder.mul(at.step_start, _int(i))]))
+            value = builder.load(builder.gep(at.start, [builder.mul(at.step_start, whole(i))]))
             sums += [splat(builder, self.vector, value)] * self.vectors
 
         def group(g: Any, sums: list[Any]) -> list[Any]:
@@ -182,7 +178,7 @@ class _Block:
         floor = ir.Constant(self.vector, [0.0] * self.vector.count)
         sums = self._where(at.relu, sums, lambda x: builder.select(builder.fcmp_ordered(">", floor, x), floor, x))
         for i in range(self.height):
-            place = builder.gep(at.y, [builder.mul(at.stride_y, _int(i))])
+            place = builder.gep(at.y, [builder.mul(at.stride_y, whole(i))])
             self._put(place, sums[i * self.vectors : (i + 1) * self.vectors])
         builder.ret_void()
 
@@ -193,15 +189,15 @@ class _Block:
         def change(values: list[Any]) -> list[Any]:
             results = []
             for i in range(self.height):
-                places = self._columns(builder.gep(at.added, [builder.mul(at.stride_added, _int(i))]))
+                places = self._columns(builder.gep(at.added, [builder.mul(at.stride_added, whole(i))]))
                 own = values[i * self.vectors : (i + 1) * self.vectors]
                 results += [builder.fadd(x, y) for x, y in zip(own, places, strict=True)]
             return results
 
-        return self._branch(builder.icmp_unsigned("!=", builder.ptrtoint(at.added, INT64), _int(0)), sums, change)
+        return self._branch(builder.icmp_unsigned("!=", builder.ptrtoint(at.added, INT64), whole(0)), sums, change)
 
     def _where(self, flag: Any, sums: list[Any], change: Any) -> list[Any]:
-        condition = self.builder.icmp_signed("!=", flag, _int(0))
+        condition = self.builder.icmp_signed("!=", flag, whole(0))
         return self._branch(condition, sums, lambda values: [change(x) for x in values])
 
     def _branch(self, condition: Any, sums: list[Any], change: Any) -> list[Any]:
@@ -257,22 +253,36 @@ def tile(
         height, vectors, masked, *arguments = values
         end = builder.append_basic_block("tile_end")
         # One number for all that selects the function: rows, then vectors, where 0 stands for one that is cut short.
-        kind = builder.select(builder.icmp_signed("!=", masked, _int(0)), _int(0), vectors)
-        choice = builder.switch(builder.add(builder.mul(height, _int(8)), kind), end)
+        kind = builder.select(builder.icmp_signed("!=", masked, whole(0)), whole(0), vectors)
+        choice = builder.switch(builder.add(builder.mul(height, whole(8)), kind), end)
         for number in range(most_vectors() + 1):
             for rows in range(1, most_rows(max(1, number)) + 1):
                 block = _Block(builder.module, vector, rows, max(1, number), masked=number == 0)
                 here = builder.append_basic_block(f"tile_{rows}x{number}")
-                choice.add_case(_int(8 * rows + number), here)
+                choice.add_case(whole(8 * rows + number), here)
                 builder.position_at_end(here)
                 builder.call(block.function, arguments)
                 builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
-    whole, pointer, table_type = types.intp, y, types.CPointer(types.int64)
-    kinds = [whole, whole, whole, pointer, whole, pointer, whole, pointer, whole, pointer, table_type, whole, whole]
-    return types.void(*kinds, pointer, whole, table_type, whole, whole, whole, whole, whole), codegen
+    integer, pointer, table_type = types.intp, y, types.CPointer(types.int64)
+    kinds = [
+        integer,
+        integer,
+        integer,
+        pointer,
+        integer,
+        pointer,
+        integer,
+        pointer,
+        integer,
+        pointer,
+        table_type,
+        integer,
+        integer,
+    ]
+    return types.void(*kinds, pointer, integer, table_type, integer, integer, integer, integer, integer), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -280,10 +290,10 @@ def rows_of_tile(typing_context: Any, like: Any, vectors: Any) -> Any:
     """The most rows of a block of so many vectors."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        result = _int(most_rows(1))
+        result = whole(most_rows(1))
         for number in range(2, most_vectors() + 1):
-            is_it = builder.icmp_signed("==", values[1], _int(number))
-            result = builder.select(is_it, _int(most_rows(number)), result)
+            is_it = builder.icmp_signed("==", values[1], whole(number))
+            result = builder.select(is_it, whole(most_rows(number)), result)
         return result
 
     return types.intp(like, types.intp), codegen
@@ -292,4 +302,4 @@ def rows_of_tile(typing_context: Any, like: Any, vectors: Any) -> Any:
 @intrinsic  # type: ignore[untyped-decorator]
 def vectors_of_tile(typing_context: Any, like: Any) -> Any:
     """The most vectors of a block."""
-    return types.intp(like), lambda context, builder, signature, values: _int(most_vectors())
+    return types.intp(like), lambda context, builder, signature, values: whole(most_vectors())

@@ -237,21 +237,3 @@ def along_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                         u, target = a[i * row_a + term * step_a], shift(y, i * columns)
                         for c in range(n):
                             target[c] += u * source[c]
-
-
-def sum_parts(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = s(bias + sum over the parts of x), in order. x is (matrices, parts, M N); a cell is 1024 elements of y.
-
-    Slots: y, x, bias or null, relu, elements of a matrix, columns, parts, elements of y.
-    """
-    y, x, bias, relu = pointer(args, 0), pointer(args, 1), pointer(args, 2), integer(args, 3)
-    size, columns, parts, n = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
-    zero = number(args, 0)
-    for i in range(lo * 1024, min(n, hi * 1024)):
-        place = i // size * parts * size + i % size
-        v = x[place]
-        for part in range(1, parts):
-            v += x[place + part * size]
-        if address(bias) != 0:
-            v += bias[i % columns]
-        y[i] = zero if relu and v < zero else v

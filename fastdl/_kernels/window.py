@@ -14,11 +14,12 @@ was cut into blocks.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .bands import for_meeting_rows, whole
+from .block import INT64
 from .machine import lanes, machine
 from .prefetch import ask_for
 from .vectors import (
@@ -35,7 +36,6 @@ from .vectors import (
 
 ROWS = 4
 WIDEST = 4 if machine().registers >= 32 else 2  # vectors of a block: R times as many sums, and the pixels
-_INT64 = ir.IntType(64)
 NAMES: tuple[str, ...] = (
     "target",
     "target_stride",
@@ -49,16 +49,12 @@ NAMES: tuple[str, ...] = (
 NAMES += ("taps_across", "offsets", "kernel", "start", "resumes", "next", "next_stride")
 
 
-def _int(value: int) -> Any:
-    return ir.Constant(_INT64, value)
-
-
 class _Block:
     """Writes the code of one block."""
 
     def __init__(self, builder: Any, kind: Any, vectors: int, at: dict[str, Any]) -> None:
         self.builder, self.kind, self.vectors, self.at = builder, kind, vectors, at
-        self.mask = lane_mask(builder, kind, builder.sub(at["count"], _int((vectors - 1) * kind.count)))
+        self.mask = lane_mask(builder, kind, builder.sub(at["count"], whole((vectors - 1) * kind.count)))
         # LLVM turns these places, which only loads and stores refer to, into registers.
         self.sums = [[cgutils.alloca_once(builder, kind) for _ in range(vectors)] for _ in range(ROWS)]
 
@@ -67,7 +63,7 @@ class _Block:
 
     def _vectors_of(self, row: Any) -> list[Any]:
         """Where the vectors of a row of the block start."""
-        return [self.builder.gep(row, [_int(n * self.kind.count)]) for n in range(self.vectors)]
+        return [self.builder.gep(row, [whole(n * self.kind.count)]) for n in range(self.vectors)]
 
     def write(self) -> None:
         builder, at = self.builder, self.at
@@ -78,16 +74,17 @@ class _Block:
             self._each(self._resume)
         self._prefetch()
         if self.vectors > 2:
-            with builder.if_else(builder.icmp_signed("==", at["taps_down"], _int(3))) as (three, more):
+            with builder.if_else(builder.icmp_signed("==", at["taps_down"], whole(3))) as (three, more):
                 with three:
                     for t in range(ROWS + 2):
-                        taps, source = self._taps_and_source(_int(t), range(max(0, t - 2), min(ROWS, t + 1)))
+                        taps, source = self._taps_and_source(whole(t), range(max(0, t - 2), min(ROWS, t + 1)))
                         for v in range(3):
-                            self._tap(taps, source, _int(v))
+                            self._tap(taps, source, whole(v))
                 with more:
                     self._many_tap_rows()
         else:
-            self._any_rows()
+            # Row t of the source contributes to the rows r of the block with 0 <= t - r < U.
+            for_meeting_rows(builder, at["height"], at["taps_down"], ROWS, self._row)
         with builder.if_else(at["streams"]) as (streams, keeps):
             with streams:
                 self._each(self._stream)
@@ -97,8 +94,8 @@ class _Block:
     def _each(self, action: Callable[[Any, Any, bool], None]) -> None:
         """Do it for each vector of the block: its sums, its place in the result, whether the last of a row."""
         for r in range(ROWS):
-            with self.builder.if_then(self.builder.icmp_signed("<", _int(r), self.at["height"])):
-                places = self._vectors_of(self._at_row("target", _int(r)))
+            with self.builder.if_then(self.builder.icmp_signed("<", whole(r), self.at["height"])):
+                places = self._vectors_of(self._at_row("target", whole(r)))
                 for n, (total, place) in enumerate(zip(self.sums[r], places, strict=True)):
                     action(total, place, n == self.vectors - 1)
 
@@ -120,57 +117,37 @@ class _Block:
     def _prefetch(self) -> None:
         """Ask for pixels that are needed soon: the processor guesses badly in so many rows (5 x 5: 4.7 to 2.7 ms)."""
         for r in range(ROWS):
-            for place in self._vectors_of(self._at_row("next", _int(r))):
+            for place in self._vectors_of(self._at_row("next", whole(r))):
                 ask_for(self.builder, place, 3)
 
     def _many_tap_rows(self) -> None:
         """For R rows of the result and R or more rows of taps: straight through them, in a tenth less time."""
         builder, down = self.builder, self.at["taps_down"]
         for t in range(ROWS - 1):
-            self._row(_int(t), range(t + 1))
-        with cgutils.for_range_slice(builder, _int(ROWS - 1), down, _int(1), _INT64) as (t, _):
+            self._row(whole(t), range(t + 1))
+        with cgutils.for_range_slice(builder, whole(ROWS - 1), down, whole(1), INT64) as (t, _):
             self._row(t, range(ROWS))
         for r in range(1, ROWS):
-            self._row(builder.add(down, _int(r - 1)), range(r, ROWS))
-
-    def _any_rows(self) -> None:
-        """For any numbers: row t contributes to the rows r of the block with 0 <= t - r < U."""
-        builder, at = self.builder, self.at
-        with cgutils.for_range(builder, builder.sub(builder.add(at["height"], at["taps_down"]), _int(1))) as loop:
-            t = loop.index
-            low = builder.add(builder.sub(t, at["taps_down"]), _int(1))
-            low = builder.select(builder.icmp_signed("<", low, _int(0)), _int(0), low)
-            high = builder.sub(at["height"], _int(1))
-            high = builder.select(builder.icmp_signed("<", high, t), high, t)
-            end = builder.append_basic_block("row_end")
-            switch = builder.switch(builder.add(builder.mul(low, _int(ROWS)), high), end)
-            for first in range(ROWS):
-                for last in range(first, ROWS):
-                    block = builder.append_basic_block(f"rows_{first}_to_{last}")
-                    switch.add_case(_int(first * ROWS + last), block)
-                    with builder.goto_block(block):
-                        self._row(t, range(first, last + 1))
-                        builder.branch(end)
-            builder.position_at_end(end)
+            self._row(builder.add(down, whole(r - 1)), range(r, ROWS))
 
     def _taps_and_source(self, t: Any, rows: Iterable[int]) -> tuple[dict[int, Any], Any]:
         """The rows of taps that row t of the source meets in these rows, and that row."""
         builder, across = self.builder, self.at["taps_across"]
-        taps = {r: builder.gep(self.at["kernel"], [builder.mul(builder.sub(t, _int(r)), across)]) for r in rows}
+        taps = {r: builder.gep(self.at["kernel"], [builder.mul(builder.sub(t, whole(r)), across)]) for r in rows}
         return taps, self._at_row("source", t)
 
     def _row(self, t: Any, rows: Iterable[int]) -> None:
         """What row t of the source contributes to these rows: three taps at a time, the usual number, then the rest."""
-        builder, across, three = self.builder, self.at["taps_across"], _int(3)
+        builder, across, three = self.builder, self.at["taps_across"], whole(3)
         taps, source = self._taps_and_source(t, rows)
-        whole = builder.mul(builder.sdiv(across, three), three)
-        with cgutils.for_range_slice(builder, _int(0), whole, three, _INT64) as (v, _):
+        threes = builder.mul(builder.sdiv(across, three), three)
+        with cgutils.for_range_slice(builder, whole(0), threes, three, INT64) as (v, _):
             for k in range(3):
-                self._tap(taps, source, builder.add(v, _int(k)))
-        rest = builder.sub(across, whole)
+                self._tap(taps, source, builder.add(v, whole(k)))
+        rest = builder.sub(across, threes)
         for k in range(2):
-            with builder.if_then(builder.icmp_signed(">", rest, _int(k))):
-                self._tap(taps, source, builder.add(whole, _int(k)))
+            with builder.if_then(builder.icmp_signed(">", rest, whole(k))):
+                self._tap(taps, source, builder.add(threes, whole(k)))
 
     def _tap(self, taps: dict[int, Any], source: Any, v: Any) -> None:
         builder, kind = self.builder, self.kind
@@ -212,10 +189,10 @@ def window(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         at = dict(zip(NAMES, values, strict=True))
-        with builder.if_else(builder.icmp_signed("<=", at["count"], _int(kind.count))) as (one, more):
+        with builder.if_else(builder.icmp_signed("<=", at["count"], whole(kind.count))) as (one, more):
             with one:
                 _Block(builder, kind, 1, at).write()
-            with more, builder.if_else(builder.icmp_signed("<=", at["count"], _int(2 * kind.count))) as (two, four):
+            with more, builder.if_else(builder.icmp_signed("<=", at["count"], whole(2 * kind.count))) as (two, four):
                 with two:
                     _Block(builder, kind, 2, at).write()
                 with four:
@@ -232,7 +209,7 @@ def to_boundary(typing_context: Any, place: Any) -> Any:
     itemsize = place.dtype.bitwidth // 8
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        back = builder.neg(builder.ptrtoint(values[0], _INT64))
-        return builder.sdiv(builder.and_(back, _int(itemsize * lanes(itemsize) - 1)), _int(itemsize))
+        back = builder.neg(builder.ptrtoint(values[0], INT64))
+        return builder.sdiv(builder.and_(back, whole(itemsize * lanes(itemsize) - 1)), whole(itemsize))
 
     return types.intp(place), codegen

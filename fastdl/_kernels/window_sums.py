@@ -9,20 +9,16 @@ part in up to three products. The lanes of a vector are summed up at the end, by
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .bands import for_meeting_rows, whole
+from .block import INT64
 from .vectors import ir_vector, lane_mask, load_first, load_vector, multiply_add, store_vector
 
 _ROWS = 3
-_INT64 = ir.IntType(64)
 _NAMES = ("sums", "sums_stride", "taps_down", "x", "x_stride", "offsets", "g", "g_stride", "rows", "columns")
-
-
-def _int(value: int) -> Any:
-    return ir.Constant(_INT64, value)
 
 
 class _Sums:
@@ -32,7 +28,7 @@ class _Sums:
         self.builder, self.kind, self.across, self.at = builder, kind, across, at
         # LLVM turns these places, which only loads and stores refer to, into registers.
         self.sums = [[cgutils.alloca_once(builder, kind) for _ in range(across)] for _ in range(_ROWS)]
-        self.whole = builder.mul(builder.sdiv(at["columns"], _int(kind.count)), _int(kind.count))
+        self.whole = builder.mul(builder.sdiv(at["columns"], whole(kind.count)), whole(kind.count))
         self.rest = builder.sub(at["columns"], self.whole)
 
     def _at_row(self, name: str, row: Any) -> Any:
@@ -40,44 +36,25 @@ class _Sums:
 
     def write(self) -> None:
         self._move(lambda place, total: self.builder.store(load_vector(self.builder, self.kind, place), total))
-        self._rows()
+        # Row t of x serves the taps u with 0 <= t - u < rows.
+        for_meeting_rows(self.builder, self.at["taps_down"], self.at["rows"], _ROWS, self._row)
         self._move(lambda place, total: store_vector(self.builder, self.builder.load(total), place))
 
     def _move(self, action: Any) -> None:
         for u in range(_ROWS):
-            with self.builder.if_then(self.builder.icmp_signed("<", _int(u), self.at["taps_down"])):
-                row = self._at_row("sums", _int(u))
+            with self.builder.if_then(self.builder.icmp_signed("<", whole(u), self.at["taps_down"])):
+                row = self._at_row("sums", whole(u))
                 for v, total in enumerate(self.sums[u]):
-                    action(self.builder.gep(row, [_int(v * self.kind.count)]), total)
-
-    def _rows(self) -> None:
-        """Row t of x serves the taps u with 0 <= t - u < rows."""
-        builder, at = self.builder, self.at
-        with cgutils.for_range(builder, builder.sub(builder.add(at["rows"], at["taps_down"]), _int(1))) as loop:
-            t = loop.index
-            low = builder.add(builder.sub(t, at["rows"]), _int(1))
-            low = builder.select(builder.icmp_signed("<", low, _int(0)), _int(0), low)
-            high = builder.sub(at["taps_down"], _int(1))
-            high = builder.select(builder.icmp_signed("<", high, t), high, t)
-            end = builder.append_basic_block("row_end")
-            switch = builder.switch(builder.add(builder.mul(low, _int(_ROWS)), high), end)
-            for first in range(_ROWS):
-                for last in range(first, _ROWS):
-                    block = builder.append_basic_block(f"taps_{first}_to_{last}")
-                    switch.add_case(_int(first * _ROWS + last), block)
-                    with builder.goto_block(block):
-                        self._row(t, range(first, last + 1))
-                        builder.branch(end)
-            builder.position_at_end(end)
+                    action(self.builder.gep(row, [whole(v * self.kind.count)]), total)
 
     def _row(self, t: Any, taps: range) -> None:
         builder = self.builder
         x = self._at_row("x", t)
-        grads = {u: self._at_row("g", builder.sub(t, _int(u))) for u in taps}
-        step = _int(self.kind.count)
-        with cgutils.for_range_slice(builder, _int(0), self.whole, step, _INT64) as (j, _):
+        grads = {u: self._at_row("g", builder.sub(t, whole(u))) for u in taps}
+        step = whole(self.kind.count)
+        with cgutils.for_range_slice(builder, whole(0), self.whole, step, INT64) as (j, _):
             self._columns(x, grads, j, lambda place: load_vector(builder, self.kind, place))
-        with builder.if_then(builder.icmp_signed(">", self.rest, _int(0))):
+        with builder.if_then(builder.icmp_signed(">", self.rest, whole(0))):
             # Both factors are cut off: a zero times what lies behind the last column may be NaN.
             mask = lane_mask(builder, self.kind, self.rest)
             self._columns(x, grads, self.whole, lambda place: load_first(builder, self.kind, place, mask))
@@ -86,7 +63,7 @@ class _Sums:
         builder = self.builder
         factors = {u: read(builder.gep(row, [j])) for u, row in grads.items()}
         for v in range(self.across):
-            shifted = builder.add(j, builder.load(builder.gep(self.at["offsets"], [_int(v)])))
+            shifted = builder.add(j, builder.load(builder.gep(self.at["offsets"], [whole(v)])))
             pixels = read(builder.gep(x, [shifted]))
             for u, factor in factors.items():
                 total = self.sums[u][v]

@@ -13,8 +13,9 @@ start, the strip at 0: 21 its transformed rows, 22 V, 23 M, 24 pixels of the res
 
 from .block import address, call, integer, integers, number, pointer, shift, stack, stack_integers
 from .compiler import inline
+from .moves import turn
 from .vectors import load, spread, store, total, transpose, width
-from .winograd_tiles import pixels_out, sampled, tile_out, tiles_in
+from .winograd_tiles import sampled, tile_out, tiles_in
 
 
 @inline
@@ -179,7 +180,7 @@ def _tiles_out(args, y, x, m, sizes, pixels, row, rows, column, tiles, o, first,
     runs, run = (1, bottom * columns) if whole else (bottom, columns)
     for r in range(runs):
         start = shift(y, (o * height + 4 * row + r) * length + 4 * column)
-        pixels_out(start, shift(pixels, r * run * lanes), height * length, run, channels)
+        turn(start, height * length, shift(pixels, r * run * lanes), lanes, run, channels)
 
 
 def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]

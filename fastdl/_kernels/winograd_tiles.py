@@ -22,7 +22,8 @@ spread over the tile otherwise.
 
 from .block import number, shift
 from .compiler import inline
-from .vectors import fma, load, spread, store, transpose, width
+from .moves import turn
+from .vectors import fma, load, spread, store, width
 
 A, B = 3 / 4, 3 / 2  # the points
 
@@ -78,31 +79,23 @@ def sampled(args, g0, g1, g2):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _pixels_in(target, source, plane, count):  # type: ignore[no-untyped-def]
-    """target[p, l] = source[l, p]: a run of ``count`` pixels of L channels, ``plane`` elements apart."""
-    lanes = width(source)
-    if count < lanes:
-        for p in range(count):
-            for k in range(lanes):
-                target[p * lanes + k] = source[k * plane + p]
-        return
-    for square in range(-(-count // lanes)):
-        p = min(square * lanes, count - lanes)  # the last square covers part of the one before
-        transpose(shift(target, p * lanes), lanes, shift(source, p), plane)
-
-
-@inline
-def pixels_out(target, source, plane, count, channels):  # type: ignore[no-untyped-def]
-    """target[l, p] = source[p, l], for ``channels`` of the L lanes."""
-    lanes = width(source)
-    if count < lanes or channels < lanes:
-        for k in range(channels):
-            for p in range(count):
-                target[k * plane + p] = source[p * lanes + k]
-        return
-    for square in range(-(-count // lanes)):
-        p = min(square * lanes, count - lanes)
-        transpose(shift(target, p), plane, shift(source, p * lanes), lanes)
+def _filter(args, target, step_target, source, step_source):  # type: ignore[no-untyped-def]
+    """B' d of six vectors of the source, so many numbers apart, to six of the target."""
+    d0, d1, d2, d3, d4, d5 = _filtered(
+        args,
+        load(source),
+        load(shift(source, step_source)),
+        load(shift(source, 2 * step_source)),
+        load(shift(source, 3 * step_source)),
+        load(shift(source, 4 * step_source)),
+        load(shift(source, 5 * step_source)),
+    )
+    store(target, d0)
+    store(shift(target, step_target), d1)
+    store(shift(target, 2 * step_target), d2)
+    store(shift(target, 3 * step_target), d3)
+    store(shift(target, 4 * step_target), d4)
+    store(shift(target, 5 * step_target), d5)
 
 
 @inline
@@ -120,7 +113,7 @@ def _strip(args, target, source, plane, first_row, rows, height, first, last, le
     if bottom > top:
         for r in range(runs):
             start = shift(source, (first_row + top + r) * length + first)
-            _pixels_in(shift(target, (top * columns + r * run) * lanes), start, plane, run)
+            turn(shift(target, (top * columns + r * run) * lanes), lanes, start, plane, lanes, run)
 
 
 @inline
@@ -129,23 +122,8 @@ def _row_of_tiles(args, v, pitch, channels, between, columns, tiles):  # type: i
     lanes = width(v)
     for t in range(tiles):
         for i in range(6):
-            d = shift(between, (i * columns + 4 * t) * lanes)
-            d0, d1, d2, d3, d4, d5 = _filtered(
-                args,
-                load(d),
-                load(shift(d, lanes)),
-                load(shift(d, 2 * lanes)),
-                load(shift(d, 3 * lanes)),
-                load(shift(d, 4 * lanes)),
-                load(shift(d, 5 * lanes)),
-            )
-            p = shift(v, 6 * i * pitch + t * channels)
-            store(p, d0)
-            store(shift(p, pitch), d1)
-            store(shift(p, 2 * pitch), d2)
-            store(shift(p, 3 * pitch), d3)
-            store(shift(p, 4 * pitch), d4)
-            store(shift(p, 5 * pitch), d5)
+            source = shift(between, (i * columns + 4 * t) * lanes)
+            _filter(args, shift(v, 6 * i * pitch + t * channels), pitch, source, lanes)
 
 
 @inline
@@ -153,23 +131,7 @@ def _down(args, between, strip, first, columns, step, row):  # type: ignore[no-u
     """The six rows of the strip transformed along its columns: ``between`` has ``row`` columns from ``first`` on."""
     lanes = width(strip)
     for w in range(columns):
-        d = shift(strip, w * lanes)
-        d0, d1, d2, d3, d4, d5 = _filtered(
-            args,
-            load(d),
-            load(shift(d, step)),
-            load(shift(d, 2 * step)),
-            load(shift(d, 3 * step)),
-            load(shift(d, 4 * step)),
-            load(shift(d, 5 * step)),
-        )
-        p = shift(between, (first + w) * lanes)
-        store(p, d0)
-        store(shift(p, row), d1)
-        store(shift(p, 2 * row), d2)
-        store(shift(p, 3 * row), d3)
-        store(shift(p, 4 * row), d4)
-        store(shift(p, 5 * row), d5)
+        _filter(args, shift(between, (first + w) * lanes), row, shift(strip, w * lanes), step)
 
 
 @inline

@@ -1,16 +1,14 @@
 """How the gradient of a convolution with respect to its kernels lowers to launches of ``_kernels/conv_gradient.py``."""
 
-import math
-
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
 from . import _depthwise
 from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
-from ._lowering import round_up
+from ._lowering import add_parts, round_up
 from ._moving import launch_zeros
 
-_WEIGHT_GRAD, _ADD_PARTIAL = Kernel("conv_gradient", "weight_grad"), Kernel("conv", "add_partial")
+_WEIGHT_GRAD = Kernel("conv_gradient", "weight_grad")
 
 _STRIP_BYTES = 128 * 1024  # of a panel of g, in one product: it streams through the first cache from the second
 _SUM_BYTES = 512 * 1024  # of the sums of a cell: they shall stay in the second cache
@@ -74,8 +72,7 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     work = work_of(geometry, dweight)
     lowering.launch(_WEIGHT_GRAD, x.dtype, arguments, cells=chunks * s.groups * blocks, work=work)
     if chunks > 1:
-        n = math.prod(dweight.shape)
-        lowering.launch(_ADD_PARTIAL, x.dtype, [dweight, sums, chunks, n], cells=-(-n // 1024), work=0.1 * sums.size)
+        add_parts(lowering, dweight, sums, chunks)
 
 
 def _cells(groups: int, channels: int, depth: int, row_bytes: int, rows: int, length: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand
 from ._conv_geometry import Axis, Geometry
+from ._lowering import add_parts
 
 _MOST_RESULTS = 4  # of a channel: with more of them, products over channels take less time
 _LANES = 16  # kernels go in steps of so many columns, so they may read that far beyond the end
@@ -195,7 +196,6 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     chunks = max(1, min(pieces, -(-_ENOUGH_CELLS // s.groups)))
     chunk = max(1, -(-pieces // chunks))
     chunks = max(1, -(-pieces // chunk))
-    n = dweight.size
     sums = lowering.scratch((chunks, *dweight.shape), dweight.dtype) if chunks > 1 else dweight
     scratch, stride = lowering.worker_scratch(layout.planes + s.out_channels * layout.weights * _LANES, x.dtype)
     tables = [lowering.constant(table) for table in (layout.sizes, *layout.tables)]
@@ -203,5 +203,4 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     kernel = Kernel("depthwise", "weight_grad")
     lowering.launch(kernel, x.dtype, arguments, cells=chunks * s.groups, work=_work(s, x))
     if chunks > 1:
-        adding: list[Argument | Operand] = [dweight, sums, chunks, n]
-        lowering.launch(Kernel("conv", "add_partial"), x.dtype, adding, cells=-(-n // 1024), work=0.1 * sums.size)
+        add_parts(lowering, dweight, sums, chunks)

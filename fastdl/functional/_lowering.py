@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec
+
+_ADD_PARTS = Kernel("parts", "add")
 
 CELL = 4096  # elements of one cell, as in the kernels
 
@@ -39,6 +41,23 @@ def vjp1(backward: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]
 def vjp2(backward: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
     """The vjp of a primitive from its public backward, which may use all operands."""
     return lambda grads, inputs, outputs: backward(grads[0], *inputs)
+
+
+def add_parts(
+    lowering: Lowering,
+    y: Operand,
+    x: Operand,
+    parts: int,
+    *,
+    matrices: int = 1,
+    columns: int = 1,
+    bias: Operand | None = None,
+    relu: bool = False,
+) -> None:
+    """y = s(sum over the parts of x + bias), where x is ``matrices`` times ``parts`` times what y has of each."""
+    n = y.size // matrices
+    arguments: list[Argument | Operand] = [y, x, parts, n, bias, columns, int(relu)]
+    lowering.launch(_ADD_PARTS, y.dtype, arguments, cells=matrices * -(-n // 1024), work=0.1 * x.size)
 
 
 def unary(

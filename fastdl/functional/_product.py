@@ -25,13 +25,12 @@ from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand, Shape
 from ._activations import lower_activation
-from ._lowering import broadcast_shape, collapse, round_up, strides_in
+from ._lowering import add_parts, broadcast_shape, collapse, round_up, strides_in
 
 FUSED = ("identity", "relu", "tanh", "sigmoid")  # activations of the kernel ``small``, in the order of its codes
 _SMALL, _TRANSPOSE = Kernel("matmul", "small"), Kernel("matmul", "transpose")
 _TILES, _PACK, _BLOCK = Kernel("tiles", "tiles"), Kernel("tiles", "pack"), Kernel("product", "block")
 _FEW_ROWS, _ALONG_ROWS = Kernel("tiles", "few_rows"), Kernel("tiles", "along_rows")
-_SUM_PARTS = Kernel("tiles", "sum_parts")
 
 _SMALL_TERMS = 512  # products of at most so many terms take the kernel without preparations
 _WIDE_BYTES = 16 * 1024  # of a row of b that ``along_rows`` reads on end: narrower pieces halve the memory's speed
@@ -141,17 +140,9 @@ def _along_rows(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: 
     lowering.note(algorithm="b read once, row by row", why=f"{f.rows} rows: the memory of b is the limit")
     lowering.launch(_ALONG_ROWS, y.dtype, arguments, cells=across * parts, work=_work(f, matrices))
     if parts > 1:
-        _sum_parts(lowering, y, target, parts, f, bias, relu)
+        add_parts(lowering, y, target, parts, matrices=matrices, columns=f.columns, bias=bias, relu=relu)
     elif relu:
         lower_activation(lowering, "relu", y, (y,), {})
-
-
-def _sum_parts(
-    lowering: Lowering, y: Operand, x: Operand, parts: int, f: Factors, bias: Operand | None, relu: bool
-) -> None:
-    """Add up the parts of the sums in order."""
-    arguments = [y, x, bias, int(relu), f.rows * f.columns, f.columns, parts, y.size]
-    lowering.launch(_SUM_PARTS, y.dtype, arguments, cells=-(-y.size // 1024), work=0.1 * x.size)
 
 
 class _Blocking(NamedTuple):
@@ -270,4 +261,4 @@ def _tiles(
     cells = matrices * cut.parts * -(-f.rows // cut.tile_rows) * -(-f.columns // cut.tile_columns)
     lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_work(f, matrices))
     if not whole:
-        _sum_parts(lowering, y, target, cut.parts, f, bias, relu)
+        add_parts(lowering, y, target, cut.parts, matrices=matrices, columns=f.columns, bias=bias, relu=relu)

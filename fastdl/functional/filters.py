@@ -13,6 +13,7 @@ from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, execute, op
 from ._door import check_grad, choice, describe, floats, output
 from ._draw import filters as draw
+from ._lowering import add_parts
 from ._moving import launch_zeros
 
 BORDERS = ("reflect101", "reflect", "nearest", "constant", "valid")
@@ -206,8 +207,7 @@ def _lower_kernel_grad(
     work = g.size * (0.02 * taps + 0.1) * itemsize
     lowering.launch(Kernel("filters", "kernel_grad"), x.dtype, first, cells=chunks, work=work)
     if chunks > 1:
-        arguments: list[Argument | Operand] = [dkernel, sums, chunks, n]
-        lowering.launch(Kernel("conv", "add_partial"), g.dtype, arguments, cells=-(-n // 1024), work=0.1 * sums.size)
+        add_parts(lowering, dkernel, sums, chunks)
 
 
 def _vjp_kernel_grad(
