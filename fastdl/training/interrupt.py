@@ -12,6 +12,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+class Interrupted(Exception):  # noqa: N818 - it is not an error
+    """Ctrl-C was pressed."""
+
+
 class InterruptGuard:
     """Inside ``with``, Ctrl-C only sets ``hit``. Outside the main thread signals never arrive: no effect."""
 

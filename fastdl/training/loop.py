@@ -1,0 +1,119 @@
+"""Epoch after epoch: what happens around the steps (numbers, validation, callbacks, Ctrl-C)."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from .._kernels.loader import seconds_compiling
+from ..ops import Array
+from . import losses
+from .callbacks import Callback
+from .history import History
+from .inference import Inference, Metric, judge
+from .interrupt import Interrupted, InterruptGuard
+from .progress import Bar
+from .steps import Steps
+
+
+class Loop:
+    """Epoch after epoch, with everything that happens around them."""
+
+    def __init__(
+        self,
+        model: Any,
+        steps: Steps,
+        callbacks: list[Callback],
+        history: History,
+        inference: Inference,
+        loss: losses.Loss,
+        metrics: list[Metric],
+        validation: tuple[Array, Array] | None,
+    ) -> None:
+        self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
+        self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
+        self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
+        # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
+        self._at_once = min(256, max(steps.batch, 2**20 // max(1, steps.memory.arrays["x"][0].size)))
+        self._step = 0
+        self._guard = InterruptGuard()
+
+    def run(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+        memory, history = self._steps.memory, self._history
+        self._call(self._callbacks, "on_train_begin")
+        compiled_before, start = seconds_compiling(), time.perf_counter()
+        with self._guard as guard:
+            try:
+                self._epochs(epochs, rng, progress)
+            except (Interrupted, KeyboardInterrupt):
+                guard.hit = True
+            finally:
+                memory.to_model()
+                compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
+                history.seconds["compile"] += compiling
+                history.seconds["train"] = time.perf_counter() - start - compiling
+                if guard.hit:
+                    history.stopped = "interrupted"
+                with guard.open():
+                    for callback in self._callbacks:
+                        callback.on_train_end(self._model)
+        if guard.hit:
+            raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
+
+    def _epochs(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+        arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
+        counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
+        batches = epochs * -(-self._steps.count // self._steps.batch)
+        with Bar(batches, progress) as bar:
+            for epoch in range(epochs):
+                if rng is not None:
+                    arrays["order"][:] = rng.permutation(self._steps.count)
+                for counter in counters:
+                    counter[...] = 0
+                self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
+                numbers = self._numbers()
+                history.append(numbers)
+                bar.show(epoch, epochs, numbers)
+                if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
+                    history.stopped = "callback"
+                    break
+                if guard.hit:
+                    raise Interrupted
+
+    def _call(self, callbacks: list[Callback], event: str, *arguments: Any) -> list[bool]:
+        """Call the callbacks on the model; training goes on from the values that they leave in it."""
+        if not callbacks:
+            return []
+        with self._guard.open():
+            answers = [bool(getattr(callback, event)(self._model, *arguments)) for callback in callbacks]
+        self._steps.memory.from_model()
+        return answers
+
+    def _after(self, steps: int, bar: "Bar") -> None:
+        bar.advance(steps)
+        if self._by_batch:
+            self._steps.memory.to_model()
+            self._call(self._by_batch, "on_batch_end", self._step)
+        self._step += steps
+
+    def _numbers(self) -> dict[str, float]:
+        memory, n = self._steps.memory, self._steps.count
+        numbers = {"loss": float(memory.arrays["total"]) / n}
+        if "correct" in memory.arrays:
+            numbers["accuracy"] = float(memory.arrays["correct"]) / memory.arrays["y"].size
+        others = [m for m in self._metrics if m not in numbers]
+        if others or self._validation is not None or self._callbacks:
+            memory.to_model()
+        if others:
+            numbers |= {
+                k: v for k, v in self._judge(memory.arrays["x"], memory.arrays["y"], others).items() if k != "loss"
+            }
+        if self._validation is not None:
+            numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
+        return numbers
+
+    def _judge(self, x: Array, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
+        if self._guard.hit:
+            raise Interrupted
+        with self._guard.open():
+            return judge(self._model, self._loss, self._inference(x, self._at_once), encoded, metrics, encoded)
