@@ -176,6 +176,24 @@ def output(op: str, out: Any, spec: Any, **inputs: Any) -> Any:
     return out
 
 
+def result_into(
+    op: str,
+    primitive: Primitive,
+    inputs: Sequence[Any],
+    out: Any,
+    shape: tuple[int, ...],
+    given: dict[str, Any],
+    **attrs: Any,
+) -> Any:
+    """The first result of ``primitive`` in ``out``, which callers know in another ``shape`` of the same elements, as
+    they know the arguments that it may not overlap by the names of ``given``."""
+    specs = [None if x is None else Spec(tuple(x.shape), x.dtype) for x in inputs]
+    spec = primitive.infer(*specs, **attrs)[0]
+    output(op, out, Spec(shape, spec.dtype), **given)
+    execute(primitive, tuple(inputs), attrs, out=out.reshape(spec.shape))
+    return out
+
+
 def results(op: str, primitive: Primitive, inputs: dict[str, Any], out: Any, **attrs: Any) -> tuple[Any, ...]:
     """What ``primitive`` makes of checked arguments, its first result in ``out`` if that is given; ``inputs`` by the
     names that the caller knows."""

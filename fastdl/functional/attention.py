@@ -17,7 +17,7 @@ from ..options import is_number
 from . import elementwise
 from ._attention import has_short_rows, lower_backward, lower_forward, lower_scores_backward, weights_spec
 from ._attention_weights import vjp_grad, vjp_scores_grad, weights
-from ._door import BOOL, FLOATS, array, check_grad, describe, floats
+from ._door import BOOL, FLOATS, array, check_grad, describe, floats, results
 from ._draw import attention as draw
 from ._lowering import broadcast_shape
 
@@ -141,6 +141,7 @@ def attention(
     causal: bool = False,
     scale: float | None = None,
     return_weights: bool = False,
+    out: Any = None,
 ) -> Any:
     """Each query takes an average of the values, weighted by how well it goes with their keys.
 
@@ -154,7 +155,7 @@ def attention(
     attend to a key, or of the arrays' dtype and added to the scores (-inf: may not). With ``causal`` query i attends to
     keys 0 to i only, also where T and S differ (the upper left triangle, as PyTorch's ``is_causal``); a single new
     query with a cache of keys needs no mask. ``scale`` None is 1 / sqrt(D). With ``return_weights`` the result is
-    (y, p), p (..., T, S).
+    (y, p), p (..., T, S). ``out`` takes y; it may not overlap an argument.
 
     Raises ValueError if the shapes do not fit, TypeError for other dtypes.
 
@@ -178,7 +179,8 @@ def attention(
     """
     arrays = _checked("attention", query, key, value, mask)
     attrs = _options("attention", arrays[0], causal, scale, return_weights)
-    y, _ = _attention(*arrays, **attrs)
+    inputs = dict(zip(("query", "key", "value", "mask"), arrays, strict=True))
+    y, _ = results("attention", _attention, inputs, out, **attrs) if out is not None else _attention(*arrays, **attrs)
     if not return_weights:
         return y
     query, key, _, mask = arrays

@@ -9,7 +9,7 @@ from typing import Any
 from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, op
 from . import shape as shapes
-from ._door import check_grad, choice, floats
+from ._door import check_grad, choice, floats, result_into, results
 from ._draw import pooling as draw
 from ._images import as_images, as_sequences, channels_back, channels_first, place_for, sizes
 from ._windows import attributes, attributes_of_sequences, axes, result_shape
@@ -104,6 +104,7 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     layout: str = "NCHW",
+    out: Any = None,
 ) -> Any:
     """The mean of each window.
 
@@ -116,7 +117,7 @@ def avg_pool2d(
 
     x (N, C, H, W), or (N, H, W, C) if ``layout`` is "NHWC": float32 or float64; the result is (N, C, P, Q) or
     (N, P, Q, C). ``kernel_size``, ``stride`` (None: the kernel_size) and ``padding`` (at most half the kernel) are
-    integers or pairs (height, width).
+    integers or pairs (height, width). ``out`` takes the result; it may not overlap x.
 
     Raises ValueError if a window does not fit into the padded image.
 
@@ -128,7 +129,8 @@ def avg_pool2d(
     """
     (x,) = floats("avg_pool2d", x=x)
     attrs = attributes("avg_pool2d", x, kernel_size, stride, padding, None, ceil_mode, layout)
-    return avg_pool2d_primitive(x, count_include_pad=_counts("avg_pool2d", count_include_pad), **attrs)[0]
+    counts = _counts("avg_pool2d", count_include_pad)
+    return results("avg_pool2d", avg_pool2d_primitive, {"x": x}, out, count_include_pad=counts, **attrs)[0]
 
 
 def avg_pool2d_backward(
@@ -165,6 +167,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     layout: str = "NCW",
+    out: Any = None,
 ) -> Any:
     """The mean of each window of a sequence.
 
@@ -173,7 +176,7 @@ def avg_pool1d(
     ``np.lib.stride_tricks.sliding_window_view(x, kernel_size, 2)[:, :, ::stride].mean(3)`` without the other options.
 
     x (N, C, W), or (N, W, C) if ``layout`` is "NWC": float32 or float64; the result is (N, C, Q) or (N, Q, C). The
-    options are integers; those of :func:`avg_pool2d`.
+    options are integers; those of :func:`avg_pool2d`. ``out`` takes the result; it may not overlap x.
 
     Raises ValueError if a window does not fit into the padded sequence.
 
@@ -185,7 +188,12 @@ def avg_pool1d(
     attrs = attributes_of_sequences("avg_pool1d", x, kernel_size, stride, padding, None, ceil_mode, layout)
     counts = _counts("avg_pool1d", count_include_pad)
     images = shapes.reshape(x, as_images(layout, tuple(x.shape)))
-    (y,) = avg_pool2d_primitive(images, count_include_pad=counts, **attrs)
+    attrs["count_include_pad"] = counts
+    if out is not None:
+        (spec,) = avg_pool2d_primitive.infer(Spec(tuple(images.shape), x.dtype), **attrs)
+        result = as_sequences(layout, spec.shape)
+        return result_into("avg_pool1d", avg_pool2d_primitive, (images,), out, result, {"x": x}, **attrs)
+    (y,) = avg_pool2d_primitive(images, **attrs)
     return shapes.reshape(y, as_sequences(layout, tuple(y.shape)))
 
 

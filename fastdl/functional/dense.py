@@ -15,7 +15,7 @@ from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute
 from . import elementwise, reductions, shape
 from ._activations import NAMED, TABLE, gradient
 from ._dense_primitives import infer_dense, lower_dense
-from ._door import check_grad, choice, describe, floats, results
+from ._door import check_grad, choice, describe, floats, result_into, results
 from ._draw import dense as draw
 from ._lowering import broadcast_shape
 from ._operands import saved
@@ -111,13 +111,14 @@ def _as_stored(x: Any) -> tuple[Any, bool]:
 
 
 @op(draw=draw.matmul)
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
     """Matrix product, with NumPy's rules for vectors and for stacks of matrices.
 
     y[..., i, j] = sum_k a[..., i, k] b[..., k, j]. Equivalent to ``np.matmul(a, b)``.
 
     a (..., M, K) or (K,), b (..., K, N) or (K,): both float32 or both float64; the leading axes broadcast. The result
     is (..., M, N); the axis M or N is absent if a or b is a vector. A transposed view (``b.T``) is read in place.
+    ``out`` takes the result; it may not overlap an argument.
 
     Raises ValueError if the inner sizes differ or the leading axes do not broadcast.
 
@@ -130,7 +131,11 @@ def matmul(a: Any, b: Any) -> Any:
     a, b = floats("matmul", a=a, b=b)
     left, right = _at_least_matrices("matmul", a, b)
     (left, transpose_a), (right, transpose_b) = _as_stored(left), _as_stored(right)
-    (y,) = _matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b)
+    attrs = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    if out is not None:
+        _infer_matmul(Spec(left.shape, left.dtype), Spec(right.shape, right.dtype), **attrs)
+        return result_into("matmul", _matmul, (left, right), out, _matmul_shape(a, b), {"a": a, "b": b}, **attrs)
+    (y,) = _matmul(left, right, **attrs)
     result = _matmul_shape(a, b)
     return y if tuple(y.shape) == result else shape.reshape(y, result)
 

@@ -1,6 +1,7 @@
 """Elementwise arithmetic with NumPy's broadcasting: what recording ordinary NumPy code needs.
 
-Python numbers take the dtype of the array beside them. A gradient of a broadcast operand is summed back to the
+Python numbers take the dtype of the array beside them. ``out`` takes the result; it may not overlap an argument. A
+gradient of a broadcast operand is summed back to the
 operand's shape. Each function stands beside its backward. Letters: a b the operands of two, x that of one, y the
 result, g the gradient of the result. The names of Python's own functions are hidden by those of this file.
 """
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..ops import op
 from . import comparisons, reductions, shape
-from ._door import floats
+from ._door import floats, results
 from ._draw import elementwise as draw
 from ._lowering import binary, no_gradient, unary, vjp1, vjp2
 from ._operands import graded1, graded2, operands, saved
@@ -52,7 +53,7 @@ _add = binary("add", vjp2(add_backward))
 
 
 @op(draw=draw.two_broadcast)
-def add(a: Any, b: Any) -> Any:
+def add(a: Any, b: Any, *, out: Any = None) -> Any:
     """Sum of two arrays: y = a + b.
 
     Equivalent to ``np.add(a, b)``. Shapes broadcast; both float32 or both float64, or one a Python number.
@@ -60,8 +61,8 @@ def add(a: Any, b: Any) -> Any:
     >>> add(np.float32([1, 2]), 0.5)
     array([1.5, 2.5], dtype=float32)
     """
-    (y,) = _add(*operands("add", a, b))
-    return y
+    a, b = operands("add", a, b)
+    return results("add", _add, {"a": a, "b": b}, out)[0]
 
 
 def subtract_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -74,7 +75,7 @@ _subtract = binary("subtract", vjp2(subtract_backward))
 
 
 @op(draw=draw.two_broadcast)
-def subtract(a: Any, b: Any) -> Any:
+def subtract(a: Any, b: Any, *, out: Any = None) -> Any:
     """Difference of two arrays: y = a - b.
 
     Equivalent to ``np.subtract(a, b)``. Shapes broadcast; both float32 or both float64, or one a Python number.
@@ -82,8 +83,8 @@ def subtract(a: Any, b: Any) -> Any:
     >>> subtract(1, np.float32([1, 2]))
     array([ 0., -1.], dtype=float32)
     """
-    (y,) = _subtract(*operands("subtract", a, b))
-    return y
+    a, b = operands("subtract", a, b)
+    return results("subtract", _subtract, {"a": a, "b": b}, out)[0]
 
 
 def multiply_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -96,7 +97,7 @@ _multiply = binary("multiply", vjp2(multiply_backward))
 
 
 @op(draw=draw.two_broadcast)
-def multiply(a: Any, b: Any) -> Any:
+def multiply(a: Any, b: Any, *, out: Any = None) -> Any:
     """Product of two arrays, element by element: y = a b.
 
     Equivalent to ``np.multiply(a, b)``. Shapes broadcast; both float32 or both float64, or one a Python number.
@@ -105,8 +106,8 @@ def multiply(a: Any, b: Any) -> Any:
     array([[3., 4.],
            [6., 8.]], dtype=float32)
     """
-    (y,) = _multiply(*operands("multiply", a, b))
-    return y
+    a, b = operands("multiply", a, b)
+    return results("multiply", _multiply, {"a": a, "b": b}, out)[0]
 
 
 def divide_backward(grad: Any, a: Any, b: Any, *, output: Any = None) -> tuple[Any, Any]:
@@ -122,7 +123,7 @@ _divide = binary("divide", lambda grads, inputs, outputs: divide_backward(grads[
 
 
 @op(draw=draw.quotient)
-def divide(a: Any, b: Any) -> Any:
+def divide(a: Any, b: Any, *, out: Any = None) -> Any:
     """Quotient of two arrays: y = a / b.
 
     Equivalent to ``np.divide(a, b)``: infinite or NaN where b is 0, without a warning. Shapes broadcast; both float32
@@ -131,8 +132,8 @@ def divide(a: Any, b: Any) -> Any:
     >>> divide(np.float32([1, 3]), 2)
     array([0.5, 1.5], dtype=float32)
     """
-    (y,) = _divide(*operands("divide", a, b))
-    return y
+    a, b = operands("divide", a, b)
+    return results("divide", _divide, {"a": a, "b": b}, out)[0]
 
 
 def power_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -168,7 +169,7 @@ _power_log = binary("power_log", _vjp_power_log, cost=7)
 
 
 @op(draw=draw.base_and_exponent)
-def power(a: Any, b: Any) -> Any:
+def power(a: Any, b: Any, *, out: Any = None) -> Any:
     """One array to the power of the other: y = a**b.
 
     Equivalent to ``np.power(a, b)``: 1 where b is 0, NaN where a is negative and b no integer. Shapes broadcast; both
@@ -179,8 +180,8 @@ def power(a: Any, b: Any) -> Any:
     """
     squared = isinstance(b, (int, float)) and b == 2
     a, b = operands("power", a, b)
-    (y,) = _multiply(a, a) if squared else _power(a, b)
-    return y
+    chosen, inputs = (_multiply, {"a": a, "b": a}) if squared else (_power, {"a": a, "b": b})
+    return results("power", chosen, inputs, out)[0]
 
 
 def negative_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -192,7 +193,7 @@ _negative = unary("negative", vjp1(negative_backward), 0.3)
 
 
 @op(draw=draw.one)
-def negative(x: Any) -> Any:
+def negative(x: Any, *, out: Any = None) -> Any:
     """The number with the other sign: y = -x.
 
     Equivalent to ``np.negative(x)``; x float32 or float64 of any shape.
@@ -200,8 +201,8 @@ def negative(x: Any) -> Any:
     >>> negative(np.float32([1, -2]))
     array([-1.,  2.], dtype=float32)
     """
-    (y,) = _negative(*floats("negative", x=x))
-    return y
+    (x,) = floats("negative", x=x)
+    return results("negative", _negative, {"x": x}, out)[0]
 
 
 def exp_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -214,7 +215,7 @@ _exp = unary("exp", vjp1(exp_backward), 0.4)
 
 
 @op(draw=draw.one)
-def exp(x: Any) -> Any:
+def exp(x: Any, *, out: Any = None) -> Any:
     """The exponential function: y = e**x.
 
     Equivalent to ``np.exp(x)``, within one unit in the last place; x float32 or float64 of any shape.
@@ -222,8 +223,8 @@ def exp(x: Any) -> Any:
     >>> exp(np.float32([0, 1]))
     array([1.       , 2.7182817], dtype=float32)
     """
-    (y,) = _exp(*floats("exp", x=x))
-    return y
+    (x,) = floats("exp", x=x)
+    return results("exp", _exp, {"x": x}, out)[0]
 
 
 def log_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -236,7 +237,7 @@ _log = unary("log", vjp1(log_backward), 0.5)
 
 
 @op(draw=draw.positive)
-def log(x: Any) -> Any:
+def log(x: Any, *, out: Any = None) -> Any:
     """The natural logarithm: -inf at 0, NaN below.
 
     Equivalent to ``np.log(x)``, within one unit in the last place; x float32 or float64 of any shape.
@@ -244,8 +245,8 @@ def log(x: Any) -> Any:
     >>> log(np.float32([1, 10, 0]))
     array([0.       , 2.3025851,      -inf], dtype=float32)
     """
-    (y,) = _log(*floats("log", x=x))
-    return y
+    (x,) = floats("log", x=x)
+    return results("log", _log, {"x": x}, out)[0]
 
 
 def sqrt_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -258,7 +259,7 @@ _sqrt = unary("sqrt", vjp1(sqrt_backward), 0.4)
 
 
 @op(draw=draw.positive)
-def sqrt(x: Any) -> Any:
+def sqrt(x: Any, *, out: Any = None) -> Any:
     """The square root: y = x**0.5, NaN below 0.
 
     Equivalent to ``np.sqrt(x)``; x float32 or float64 of any shape. The gradient at 0 is infinite.
@@ -266,8 +267,8 @@ def sqrt(x: Any) -> Any:
     >>> sqrt(np.float32([0, 9]))
     array([0., 3.], dtype=float32)
     """
-    (y,) = _sqrt(*floats("sqrt", x=x))
-    return y
+    (x,) = floats("sqrt", x=x)
+    return results("sqrt", _sqrt, {"x": x}, out)[0]
 
 
 def abs_backward(grad: Any, x: Any, *, output: Any = None) -> tuple[Any]:
@@ -281,7 +282,7 @@ _sign = unary("sign", no_gradient, 0.3)
 
 
 @op(draw=draw.one)
-def abs(x: Any) -> Any:
+def abs(x: Any, *, out: Any = None) -> Any:
     """The distance from 0: y = |x|.
 
     Equivalent to ``np.abs(x)``; x float32 or float64 of any shape.
@@ -289,5 +290,5 @@ def abs(x: Any) -> Any:
     >>> abs(np.float32([-2, 3]))
     array([2., 3.], dtype=float32)
     """
-    (y,) = _abs(*floats("abs", x=x))
-    return y
+    (x,) = floats("abs", x=x)
+    return results("abs", _abs, {"x": x}, out)[0]

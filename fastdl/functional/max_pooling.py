@@ -7,9 +7,9 @@ in ``_max_pooling.py``.
 from collections.abc import Sequence
 from typing import Any
 
-from ..ops import Primitive, Shape, Symbol, op
+from ..ops import Primitive, Shape, Spec, Symbol, op
 from . import shape as shapes
-from ._door import INT64, check_grad, floats, indices, results
+from ._door import INT64, check_grad, floats, indices, result_into, results
 from ._draw import pooling as draw
 from ._images import as_images, as_sequences
 from ._max_pooling import max_pool2d_grad, max_pool2d_primitive, max_pool2d_pull, max_pool2d_values
@@ -110,6 +110,7 @@ def max_pool1d(
     dilation: int = 1,
     ceil_mode: bool = False,
     layout: str = "NCW",
+    out: Any = None,
 ) -> Any:
     """The largest number of each window of a sequence.
 
@@ -119,7 +120,7 @@ def max_pool1d(
     other options.
 
     x (N, C, W), or (N, W, C) if ``layout`` is "NWC": float32 or float64; the result is (N, C, Q) or (N, Q, C). The
-    options are integers; those of :func:`max_pool2d`.
+    options are integers; those of :func:`max_pool2d`. ``out`` takes the result; it may not overlap x.
 
     Raises ValueError if a window does not fit into the padded sequence, or lies in the padding only.
 
@@ -130,6 +131,10 @@ def max_pool1d(
     (x,) = floats("max_pool1d", x=x)
     attrs = attributes_of_sequences("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode, layout)
     images = shapes.reshape(x, as_images(layout, tuple(x.shape)))
+    if out is not None:
+        spec = max_pool2d_values.infer(Spec(tuple(images.shape), x.dtype), **attrs)[0]
+        result = as_sequences(layout, spec.shape)
+        return result_into("max_pool1d", max_pool2d_values, (images,), out, result, {"x": x}, **attrs)
     y = max_pool2d_primitive(images, **attrs)[0]
     return shapes.reshape(y, as_sequences(layout, tuple(y.shape)))
 

@@ -147,7 +147,12 @@ def _rms_attributes(name: str, x: Any, weight: Any, normalized_shape: Any, eps: 
 
 @op(draw=draw.rms_norm)
 def rms_norm(
-    x: Any, weight: Any = None, *, normalized_shape: int | Sequence[int] | None = None, eps: float | None = None
+    x: Any,
+    weight: Any = None,
+    *,
+    normalized_shape: int | Sequence[int] | None = None,
+    eps: float | None = None,
+    out: Any = None,
 ) -> Any:
     """Divide each sample by the root of its mean square along its last axes, then scale each of its elements.
 
@@ -155,8 +160,8 @@ def rms_norm(
     ``x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) * weight`` for one axis.
 
     x float32 or float64 of at least one dimension; weight, of its dtype, has the shape of the axes normalised over, or
-    is None. ``eps`` None is the distance from 1 to the next number of x's dtype. Source: Zhang and Sennrich, Root mean
-    square layer normalization (2019).
+    is None. ``eps`` None is the distance from 1 to the next number of x's dtype. ``out`` takes the result; it may not
+    overlap an argument. Source: Zhang and Sennrich, Root mean square layer normalization (2019).
 
     Raises ValueError if shapes do not fit together.
 
@@ -165,7 +170,8 @@ def rms_norm(
     """
     x, weight = floats("rms_norm", x=x, weight=weight, optional=("weight",))
     attrs = _rms_attributes("rms_norm", x, weight, normalized_shape, eps)
-    return normalize(x, weight, None, centred=False, **attrs)[0]
+    inputs = {"x": x, "weight": weight, "bias": None}
+    return results("rms_norm", normalize, inputs, out, centred=False, **attrs)[0]
 
 
 def rms_norm_backward(
@@ -203,7 +209,9 @@ def _group_attributes(name: str, x: Any, num_groups: Any, weight: Any, bias: Any
 
 
 @op(draw=draw.group_norm)
-def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
+def group_norm(
+    x: Any, num_groups: int, weight: Any = None, bias: Any = None, *, eps: float = 1e-5, out: Any = None
+) -> Any:
     """Give each group of channels of each image mean 0 and variance 1, then scale and shift each channel.
 
     y = (x - mean) / sqrt(var + eps) * weight[c] + bias[c], where mean and var = mean((x - mean)**2) are taken over
@@ -211,7 +219,8 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, *,
     last axis of ``x.reshape(N, num_groups, -1)``, before scale and shift.
 
     x (N, C) or (N, C, ...), float32 or float64; weight and bias (C,) of its dtype, or None. Numerics as in
-    :func:`layer_norm`. Source: Wu and He, Group normalization (2018).
+    :func:`layer_norm`. ``out`` takes the result; it may not overlap an argument. Source: Wu and He, Group normalization
+    (2018).
 
     Raises ValueError if shapes do not fit together or num_groups does not divide C.
 
@@ -220,7 +229,8 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, *,
     """
     x, weight, bias = floats("group_norm", x=x, weight=weight, bias=bias, optional=("weight", "bias"))
     attrs = _group_attributes("group_norm", x, num_groups, weight, bias, eps)
-    return normalize(x, weight, bias, centred=True, **attrs)[0]
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    return results("group_norm", normalize, inputs, out, centred=True, **attrs)[0]
 
 
 def group_norm_backward(
@@ -254,14 +264,15 @@ def _instance_attributes(name: str, x: Any, weight: Any, bias: Any, eps: Any) ->
 
 
 @op(draw=draw.instance_norm)
-def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
+def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5, out: Any = None) -> Any:
     """Give each channel of each image mean 0 and variance 1, then scale and shift it.
 
     y = (x - mean) / sqrt(var + eps) * weight[c] + bias[c], where mean and var = mean((x - mean)**2) are taken over the
     pixels of one channel of one image. Equivalent to :func:`group_norm` with as many groups as channels.
 
     x (N, C, ...) with at least two pixels, float32 or float64; weight and bias (C,) of its dtype, or None. Numerics as
-    in :func:`layer_norm`. Source: Ulyanov, Vedaldi and Lempitsky, Instance normalization (2016).
+    in :func:`layer_norm`. ``out`` takes the result; it may not overlap an argument. Source: Ulyanov, Vedaldi and
+    Lempitsky, Instance normalization (2016).
 
     Raises ValueError if shapes do not fit together, or for a single pixel.
 
@@ -271,7 +282,8 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 
     """
     x, weight, bias = floats("instance_norm", x=x, weight=weight, bias=bias, optional=("weight", "bias"))
     attrs = _instance_attributes("instance_norm", x, weight, bias, eps)
-    return normalize(x, weight, bias, centred=True, **attrs)[0]
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    return results("instance_norm", normalize, inputs, out, centred=True, **attrs)[0]
 
 
 def instance_norm_backward(

@@ -11,7 +11,7 @@ from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, op
 from ..options import is_number
 from . import elementwise
-from ._door import BOOL, booleans, floats
+from ._door import BOOL, booleans, floats, results
 from ._draw import pointwise as draw
 from ._lowering import binary, broadcasting, cells, unary
 from ._operands import graded1
@@ -64,7 +64,7 @@ def clip_backward(grad: Any, x: Any, min: float | None = None, max: float | None
 
 
 @op(draw=draw.clip)
-def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
+def clip(x: Any, min: float | None = None, max: float | None = None, *, out: Any = None) -> Any:
     """The number, but at least ``min`` and at most ``max``: y = min(max(x, min), max).
 
     Equivalent to ``np.clip(x, min, max)``; x float32 or float64 of any shape, the bounds numbers, of which one may be
@@ -75,7 +75,7 @@ def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
     (x,) = floats("clip", x=x)
-    return _clip(x, **_bounds("clip", min, max))[0]
+    return results("clip", _clip, {"x": x}, out, **_bounds("clip", min, max))[0]
 
 
 def square_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -94,7 +94,7 @@ _square = Primitive(
 
 
 @op(draw=draw.one)
-def square(x: Any) -> Any:
+def square(x: Any, *, out: Any = None) -> Any:
     """The number times itself: y = x**2.
 
     Equivalent to ``np.square(x)``; x float32 or float64 of any shape.
@@ -103,7 +103,8 @@ def square(x: Any) -> Any:
     >>> square(np.float32([-2, 3]))
     array([4., 9.], dtype=float32)
     """
-    return _square(*floats("square", x=x))[0]
+    (x,) = floats("square", x=x)
+    return results("square", _square, {"x": x}, out)[0]
 
 
 _logical_and = binary("logical_and", None, cost=0.1, result=BOOL, kernels="pointwise")

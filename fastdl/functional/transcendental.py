@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from ..ops import op
-from ._door import floats
+from ._door import floats, results
 from ._draw import elementwise as draw
 from ._lowering import unary, vjp2
 from ._operands import graded1
@@ -24,7 +24,7 @@ _expm1 = unary("expm1", vjp2(expm1_backward), 0.4)
 
 
 @op(draw=draw.one)
-def expm1(x: Any) -> Any:
+def expm1(x: Any, *, out: Any = None) -> Any:
     """The exponential function less one, which keeps its digits where x is small: y = e**x - 1.
 
     Equivalent to ``np.expm1(x)``, within two units in the last place; x float32 or float64 of any shape.
@@ -33,8 +33,8 @@ def expm1(x: Any) -> Any:
     >>> expm1(np.float64([0, 1])).round(4)
     array([0.    , 1.7183])
     """
-    (y,) = _expm1(*floats("expm1", x=x))
-    return y
+    (x,) = floats("expm1", x=x)
+    return results("expm1", _expm1, {"x": x}, out)[0]
 
 
 def log1p_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -47,7 +47,7 @@ _log1p = unary("log1p", vjp2(log1p_backward), 0.6)
 
 
 @op(draw=draw.above_minus_one)
-def log1p(x: Any) -> Any:
+def log1p(x: Any, *, out: Any = None) -> Any:
     """The logarithm of one more, which keeps its digits where x is small: y = log(1 + x), -inf at -1, NaN below.
 
     Equivalent to ``np.log1p(x)``, within three units in the last place; x float32 or float64 of any shape.
@@ -56,8 +56,8 @@ def log1p(x: Any) -> Any:
     >>> log1p(np.float64([1, 0, -1])).round(4)
     array([0.6931, 0.    ,   -inf])
     """
-    (y,) = _log1p(*floats("log1p", x=x))
-    return y
+    (x,) = floats("log1p", x=x)
+    return results("log1p", _log1p, {"x": x}, out)[0]
 
 
 def sin_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -70,7 +70,7 @@ _sin = unary("sin", vjp2(sin_backward), 0.6)
 
 
 @op(draw=draw.one)
-def sin(x: Any) -> Any:
+def sin(x: Any, *, out: Any = None) -> Any:
     """The sine of an angle in radians: y = sin(x), NaN at the infinities.
 
     Equivalent to ``np.sin(x)``, within one unit in the last place; x float32 or float64 of any shape. Numbers beyond
@@ -80,8 +80,8 @@ def sin(x: Any) -> Any:
     >>> sin(np.float64([0, 1])).round(4)
     array([0.    , 0.8415])
     """
-    (y,) = _sin(*floats("sin", x=x))
-    return y
+    (x,) = floats("sin", x=x)
+    return results("sin", _sin, {"x": x}, out)[0]
 
 
 def cos_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -94,7 +94,7 @@ _cos = unary("cos", vjp2(cos_backward), 0.6)
 
 
 @op(draw=draw.one)
-def cos(x: Any) -> Any:
+def cos(x: Any, *, out: Any = None) -> Any:
     """The cosine of an angle in radians: y = cos(x), NaN at the infinities.
 
     Equivalent to ``np.cos(x)``, within one unit in the last place; x float32 or float64 of any shape. Numbers beyond
@@ -104,8 +104,8 @@ def cos(x: Any) -> Any:
     >>> cos(np.float64([0, 1])).round(4)
     array([1.    , 0.5403])
     """
-    (y,) = _cos(*floats("cos", x=x))
-    return y
+    (x,) = floats("cos", x=x)
+    return results("cos", _cos, {"x": x}, out)[0]
 
 
 def erf_backward(grad: Any, x: Any) -> tuple[Any]:
@@ -118,7 +118,7 @@ _erf = unary("erf", vjp2(erf_backward), 0.8)
 
 
 @op(draw=draw.one)
-def erf(x: Any) -> Any:
+def erf(x: Any, *, out: Any = None) -> Any:
     """The error function: y = 2 / sqrt(pi) times the integral of e**(-t**2) from 0 to x, between -1 and 1.
 
     Equivalent to ``scipy.special.erf(x)``, within two units in the last place; x float32 or float64 of any shape.
@@ -127,5 +127,5 @@ def erf(x: Any) -> Any:
     >>> erf(np.float64([0, 1])).round(4)
     array([0.    , 0.8427])
     """
-    (y,) = _erf(*floats("erf", x=x))
-    return y
+    (x,) = floats("erf", x=x)
+    return results("erf", _erf, {"x": x}, out)[0]

@@ -23,7 +23,9 @@ def drawn(name, dtype=np.float32, seed=0):
 
 def test_which_ops_have_it():
     assert {"relu", "sigmoid", "tanh", "gelu", "softmax", "log_softmax", "layer_norm", "batch_norm"} <= set(NAMES)
-    assert {"max_pool2d", "dense", "conv2d", "filter2d"} <= set(NAMES)
+    assert {"max_pool2d", "max_pool1d", "avg_pool2d", "avg_pool1d", "dense", "conv2d", "filter2d"} <= set(NAMES)
+    assert {"matmul", "attention", "rms_norm", "group_norm", "instance_norm"} <= set(NAMES)
+    assert {"add", "subtract", "multiply", "divide", "power", "exp", "log", "sqrt", "erf", "clip"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -88,7 +90,7 @@ LARGE = {
     "group_norm": (
         images(50, 6, 125, 127),
         0,
-        lambda x: F.group_norm(x, 3),
+        lambda x, **out: F.group_norm(x, 3, **out),
         lambda g, x: F.group_norm_backward(g, x, 3)[:1],
     ),
     "batch_norm": (
