@@ -215,7 +215,8 @@ class Module(Attributes, Learner):
         if not _options.flag("load_state_dict", "strict", strict):
             pairs, report = compare(self._slots(), values)
         else:
-            pairs = match("load_state_dict", self._slots(), values)
+            # Files of PyTorch before 0.4.1 do not count batches, and only momentum=None asks for the count.
+            pairs = match("load_state_dict", self._slots(), values, optional="num_batches_tracked")
             report = LoadReport([slot.name for slot, _ in pairs])
         copy_in(pairs)
         return report
