@@ -14,7 +14,7 @@ _27, _30, _31, _40 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(40)
 
 
 @inline
-def _mix(z):  # type: ignore[no-untyped-def]
+def mix(z):  # type: ignore[no-untyped-def]
     """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, with Stafford's constants, variant 13)."""
     z = (z ^ (z >> _30)) * _FIRST
     z = (z ^ (z >> _27)) * _SECOND
@@ -24,7 +24,7 @@ def _mix(z):  # type: ignore[no-untyped-def]
 @inline
 def _kept(key, i, threshold):  # type: ignore[no-untyped-def]
     """Whether the element's 24 random bits reach ``threshold``."""
-    return np.int64(_mix(key + np.uint64(i) * _STRIDE) >> _40) >= threshold
+    return np.int64(mix(key + np.uint64(i) * _STRIDE) >> _40) >= threshold
 
 
 def dropout(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -32,7 +32,7 @@ def dropout(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     y, x, n = pointer(args, 0), pointer(args, 1), integer(args, 7)
     seed, step, node = np.uint64(integers(args, 2)[0]), np.uint64(integers(args, 3)[0]), np.uint64(integer(args, 4))
     threshold, scale, zero = integer(args, 5), real(args, 6), number(args, 0)
-    key = _mix(_mix(_mix(seed) + step) + node)
+    key = mix(mix(mix(seed) + step) + node)
     first, last = lo * 4096, min(n, hi * 4096)
     if address(y) == address(x):
         for i in range(first, last):

@@ -5,8 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import optim
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
@@ -72,7 +70,7 @@ def fit(
     model.classes, model.input_shape, model.history = classes, tuple(x.shape[1:]), history
 
     loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation)
-    loop.run(epochs, np.random.default_rng(seed) if shuffle else None, progress)
+    loop.run(epochs, shuffle, progress)
     return history
 
 

@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-import numpy as np
-
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from . import losses
@@ -12,6 +10,7 @@ from .callbacks import Callback
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
+from .order import shuffled
 from .progress import Bar
 from .steps import Steps
 
@@ -38,13 +37,13 @@ class Loop:
         self._step = 0
         self._guard = InterruptGuard()
 
-    def run(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+    def run(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
         memory, history = self._steps.memory, self._history
         self._call(self._callbacks, "on_train_begin")
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
-                self._epochs(epochs, rng, progress)
+                self._epochs(epochs, shuffle, progress)
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
             finally:
@@ -60,14 +59,14 @@ class Loop:
         if guard.hit:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
 
-    def _epochs(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+    def _epochs(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
         arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
         counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
         batches = epochs * -(-self._steps.count // self._steps.batch)
         with Bar(batches, progress) as bar:
             for epoch in range(epochs):
-                if rng is not None:
-                    arrays["order"][:] = rng.permutation(self._steps.count)
+                if shuffle:
+                    arrays["order"][:] = shuffled(int(arrays["seed"]), epoch, self._steps.count)
                 for counter in counters:
                     counter[...] = 0
                 self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
