@@ -14,6 +14,7 @@ from .history import History
 from .inference import Inference, Metric, check_metrics
 from .inputs import check_seed, positive, samples, targets, weights
 from .loop import Loop
+from .sources import MemorySource
 from .step import Memory
 from .steps import Steps
 
@@ -61,8 +62,10 @@ def fit(
 
     count = "accuracy" in wanted
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
-    memory = Memory(model, x, encoded, weight, chosen_optimizer, seed=seed, count=count)
-    steps = Steps(model, memory, chosen, chosen_optimizer, batch)
+    data = {"x": x, "y": encoded} | ({} if weight is None else {"weight": weight})
+    source = MemorySource(data, batch, seed if shuffle else None, (x, encoded))
+    memory = Memory(model, source.arrays, chosen, chosen_optimizer, seed=seed, count=count)
+    steps = Steps(model, memory, source, chosen, chosen_optimizer)
     history = History()
     history.seconds["compile"] = seconds_compiling() - compiled_before
     history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
@@ -70,7 +73,7 @@ def fit(
     model.classes, model.input_shape, model.history = classes, tuple(x.shape[1:]), history
 
     loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation)
-    loop.run(epochs, shuffle, progress)
+    loop.run(epochs, progress)
     return history
 
 

@@ -11,7 +11,8 @@ from ..options import current_precision
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import losses
-from .inputs import not_one_sample, positive, samples, targets
+from .inputs import not_one_sample, positive, samples
+from .inputs import targets as checked_targets
 from .step import batch_dtype
 
 Metric = str | Callable[[Array, Array], float]
@@ -140,7 +141,7 @@ def evaluate(
     x = samples("evaluate", "X", X)
     if len(x) == 0:
         raise ValueError("evaluate: X has no samples")
-    labelled = targets("evaluate", y, len(x))
+    labelled = checked_targets("evaluate", y, len(x))
     known = losses.get(chosen)
     wanted = check_metrics(metrics, known, "evaluate")
     outputs = outputs_of(model, x, batch_size, "evaluate")
@@ -155,15 +156,16 @@ def judge(
     if encoded is None:
         found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
         encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
-    numbers = {"loss": float(loss(outputs, encoded))}
+    targets = encoded.astype(losses.batch_targets(loss, encoded, outputs.dtype), copy=False)
+    numbers = {"loss": float(loss(outputs, targets))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
         wanted.insert(0, "accuracy")
     if loss.kind == "values":
-        truth, predicted = encoded, outputs
+        truth, predicted = targets, outputs
     else:
         predicted = loss.decide(outputs)
-        truth = np.maximum(encoded, 0).reshape(predicted.shape)
+        truth = np.maximum(targets, 0).reshape(predicted.shape)
     for metric in wanted:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         function = METRICS[metric] if isinstance(metric, str) else metric

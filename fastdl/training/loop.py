@@ -1,5 +1,6 @@
 """Epoch after epoch: what happens around the steps (numbers, validation, callbacks, Ctrl-C)."""
 
+import math
 import time
 from typing import Any
 
@@ -10,7 +11,6 @@ from .callbacks import Callback
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
-from .order import shuffled
 from .progress import Bar
 from .steps import Steps
 
@@ -33,17 +33,18 @@ class Loop:
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
-        self._at_once = min(256, max(steps.batch, 2**20 // max(1, steps.memory.arrays["x"][0].size)))
+        sample = math.prod(steps.source.arrays["x"].shape[1:])
+        self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
         self._step = 0
         self._guard = InterruptGuard()
 
-    def run(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
+    def run(self, epochs: int, progress: bool | None) -> None:
         memory, history = self._steps.memory, self._history
         self._call(self._callbacks, "on_train_begin")
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
-                self._epochs(epochs, shuffle, progress)
+                self._epochs(epochs, progress)
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
             finally:
@@ -59,17 +60,15 @@ class Loop:
         if guard.hit:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
 
-    def _epochs(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
+    def _epochs(self, epochs: int, progress: bool | None) -> None:
         arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
-        counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
-        batches = epochs * -(-self._steps.count // self._steps.batch)
-        with Bar(batches, progress) as bar:
+        counters = [arrays[name] for name in ("total", "correct") if name in arrays]
+        count = self._steps.source.count
+        with Bar(None if count is None else epochs * -(-count // self._steps.usual), progress) as bar:
             for epoch in range(epochs):
-                if shuffle:
-                    arrays["order"][:] = shuffled(int(arrays["seed"]), epoch, self._steps.count)
                 for counter in counters:
                     counter[...] = 0
-                self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
+                self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), bool(self._by_batch))
                 numbers = self._numbers()
                 history.append(numbers)
                 bar.show(epoch, epochs, numbers)
@@ -96,17 +95,16 @@ class Loop:
         self._step += steps
 
     def _numbers(self) -> dict[str, float]:
-        memory, n = self._steps.memory, self._steps.count
+        memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole
         numbers = {"loss": float(memory.arrays["total"]) / n}
         if "correct" in memory.arrays:
-            numbers["accuracy"] = float(memory.arrays["correct"]) / memory.arrays["y"].size
-        others = [m for m in self._metrics if m not in numbers]
+            answers = math.prod(memory.arrays["y"].shape[1:])
+            numbers["accuracy"] = float(memory.arrays["correct"]) / (n * answers)
+        others = [m for m in self._metrics if m not in numbers] if whole is not None else []
         if others or self._validation is not None or self._callbacks:
             memory.to_model()
-        if others:
-            numbers |= {
-                k: v for k, v in self._judge(memory.arrays["x"], memory.arrays["y"], others).items() if k != "loss"
-            }
+        if others and whole is not None:
+            numbers |= {k: v for k, v in self._judge(*whole, others).items() if k != "loss"}
         if self._validation is not None:
             numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
         return numbers

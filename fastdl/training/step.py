@@ -16,15 +16,16 @@ from ..graph import Graph, Tensor
 from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
-from .losses import Loss
+from .losses import Loss, batch_targets
 
 
 class Memory:
     """The arrays of one training run. The parameters lie in one flat vector, so that the optimiser is one launch."""
 
     def __init__(
-        self, model: Any, x: Array, y: Array, weight: Array | None, optimizer: Any, *, seed: int, count: bool
+        self, model: Any, data: dict[str, Array], loss: Loss, optimizer: Any, *, seed: int, count: bool
     ) -> None:
+        """``data``: the first piece of the source, which gives way to the later ones."""
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
         self.dtype = np.dtype(model.dtype)
@@ -35,10 +36,9 @@ class Memory:
         flat = np.concatenate([a.ravel() for a in self._live]) if self._live else np.zeros(0, self.dtype)
         state, self.state_structure = flatten(optimizer.init(flat))
         self.state_count = len(state)
+        self.targets = batch_targets(loss, data["y"], self.dtype)
         self.arrays: dict[str, Array] = {
-            "x": x,
-            "y": y,
-            "order": np.arange(len(x), dtype=np.int64),
+            **data,
             "position": np.zeros((), np.int64),
             "step": np.zeros((), np.int64),
             "seed": np.asarray(seed, np.int64),
@@ -47,8 +47,6 @@ class Memory:
             **{f"state {i}": np.array(a) for i, a in enumerate(state)},
             **{f"buffer {i}": np.array(a) for i, a in enumerate(self._live_buffers)},
         }
-        if weight is not None:
-            self.arrays["weight"] = weight
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
         ends = np.cumsum([a.size for a in self._live]).tolist()
@@ -77,19 +75,23 @@ class Memory:
             kept[...] = array
 
 
-def batch_dtype(x: Array, model: Any) -> np.dtype[Any]:
+def batch_dtype(x: Any, model: Any) -> np.dtype[Any]:
     """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices),
     bytes do if the model begins with a table."""
-    if x.dtype.kind in "iu" and (x.dtype.itemsize > 1 or model.input_dtype.kind == "i"):
+    if x.dtype.kind in "iu" and (x.dtype != np.uint8 or model.input_dtype.kind == "i"):
         return np.dtype(np.int64)
     dtype: np.dtype[Any] = np.dtype(model.dtype)
     return dtype
 
 
-def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int) -> Plan:
-    """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order."""
+def plan_step(
+    model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array] | None = None
+) -> Plan:
+    """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order, or ``arrays`` that are like
+    them but for the piece of data."""
+    arrays = memory.arrays if arrays is None else arrays
     with Graph() as graph:
-        inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in memory.arrays.items()}
+        inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in arrays.items()}
         parameters = memory.split(inputs["flat"])
         value, outputs, y, updates = _forward(model, memory, loss, inputs, parameters, batch)
         if parameters:
@@ -113,8 +115,8 @@ def _forward(
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 
-    x = gather("x", batch_dtype(memory.arrays["x"], model))
-    y = gather("y", memory.arrays["y"].dtype)
+    x = gather("x", batch_dtype(inputs["x"], model))
+    y = gather("y", memory.targets)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(
         unflatten(memory.structure, parameters),
