@@ -5,13 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import optim
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
+from ..options import current_precision
 from . import losses
 from .callbacks import as_callbacks
+from .checkpoint import Keeper, Saved, as_checkpoint, described, digest, structure
 from .history import History
 from .inference import Inference, Metric, check_metrics
 from .inputs import check_seed, positive, samples, targets, weights
@@ -37,6 +37,8 @@ def fit(
     class_weight: Any = None,
     callbacks: Sequence[Any] = (),
     progress: bool | None = None,
+    checkpoint: Any = None,
+    resume: Any = None,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
@@ -59,10 +61,29 @@ def fit(
     wanted = check_metrics(metrics, chosen)
     validation = _validation(validation_data, x, chosen, classes, output_shape, model.dtype)
     hooks = as_callbacks(callbacks)
+    kept = as_checkpoint(checkpoint)
+    saved = None if resume is None else Saved(resume)
+    seed = saved.chosen_seed(seed) if saved else seed
     seed = secrets.randbits(62) if seed is None else check_seed(seed)
 
     count = "accuracy" in wanted
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
+    fingerprint = {
+        "the model": repr(model),
+        "arrays of the model": structure(model),
+        "optimizer": described(chosen_optimizer),
+        "loss": described(chosen.name or chosen.function),
+        "batch_size": batch,
+        "shuffle": bool(shuffle),
+        "metrics": [described(m) for m in wanted],
+        "validation_data": validation is not None,
+        "callbacks": [type(c).__name__ for c in hooks],
+        "precision": current_precision(),
+        "the number of samples": len(x),
+        "data": digest(x, encoded, weight),
+    }
+    if saved:
+        saved.check(fingerprint, epochs)
     memory = Memory(model, x, encoded, weight, chosen_optimizer, seed=seed, count=count)
     steps = Steps(model, memory, chosen, chosen_optimizer, batch)
     history = History()
@@ -71,8 +92,11 @@ def fit(
     model.loss = chosen.name if chosen.name is not None else chosen.function
     model.classes, model.input_shape, model.history = classes, tuple(x.shape[1:]), history
 
-    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation)
-    loop.run(epochs, np.random.default_rng(seed) if shuffle else None, progress)
+    if saved:
+        saved.restore(model, memory, history)
+    keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
+    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, shuffle)
+    loop.run(epochs, progress, saved)
     return history
 
 

@@ -3,15 +3,15 @@
 import time
 from typing import Any
 
-import numpy as np
-
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from . import losses
 from .callbacks import Callback
+from .checkpoint import Keeper, Place, Saved
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
+from .order import Orders
 from .progress import Bar
 from .steps import Steps
 
@@ -29,24 +29,34 @@ class Loop:
         loss: losses.Loss,
         metrics: list[Metric],
         validation: tuple[Array, Array] | None,
+        keeper: Keeper,
+        shuffle: bool,
     ) -> None:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
         self._at_once = min(256, max(steps.batch, 2**20 // max(1, steps.memory.arrays["x"][0].size)))
-        self._step = 0
+        self._keeper, self._per_epoch = keeper, -(-steps.count // steps.batch)
+        self._orders = Orders(int(steps.memory.arrays["seed"]), steps.count) if shuffle else None
+        self._place = Place()
         self._guard = InterruptGuard()
 
-    def run(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
+    def run(self, epochs: int, progress: bool | None, saved: Saved | None = None) -> None:
         memory, history = self._steps.memory, self._history
         self._call(self._callbacks, "on_train_begin")
+        if saved is not None:
+            saved.restore_callbacks(self._callbacks)
+            self._place = saved.place
+            if saved.stopped:  # and nothing is left to do
+                history.stopped, epochs = "callback", saved.place.epoch
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
-                self._epochs(epochs, rng, progress)
+                self._epochs(epochs, progress)
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
+                self._keeper.write(self._place)
             finally:
                 memory.to_model()
                 compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
@@ -60,25 +70,33 @@ class Loop:
         if guard.hit:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
 
-    def _epochs(self, epochs: int, rng: np.random.Generator | None, progress: bool | None) -> None:
-        arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
-        counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
-        batches = epochs * -(-self._steps.count // self._steps.batch)
-        with Bar(batches, progress) as bar:
-            for epoch in range(epochs):
-                if rng is not None:
-                    arrays["order"][:] = rng.permutation(self._steps.count)
-                for counter in counters:
-                    counter[...] = 0
+    def _epochs(self, epochs: int, progress: bool | None) -> None:
+        history, guard = self._history, self._guard
+        with Bar(epochs * self._per_epoch, progress) as bar:
+            bar.advance(self._place.epoch * self._per_epoch + self._place.steps)
+            for epoch in range(self._place.epoch, epochs):
+                self._begin(self._place)
                 self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
                 numbers = self._numbers()
                 history.append(numbers)
+                self._place = Place(epoch + 1)
                 bar.show(epoch, epochs, numbers)
                 if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
                     history.stopped = "callback"
+                self._keeper.epoch_done(epoch + 1, history.stopped == "callback" or epoch + 1 == epochs)
+                if history.stopped == "callback":
                     break
                 if guard.hit:
                     raise Interrupted
+
+    def _begin(self, place: Place) -> None:
+        """Make the memory ready for the epoch, or for what is left of it."""
+        arrays = self._steps.memory.arrays
+        if self._orders is not None:
+            arrays["order"][:] = self._orders(place.epoch)
+        for name in ("position", "total", "correct"):
+            if name in arrays and place.steps == 0:
+                arrays[name][...] = 0
 
     def _call(self, callbacks: list[Callback], event: str, *arguments: Any) -> list[bool]:
         """Call the callbacks on the model; training goes on from the values that they leave in it."""
@@ -91,10 +109,12 @@ class Loop:
 
     def _after(self, steps: int, bar: "Bar") -> None:
         bar.advance(steps)
+        self._place = Place(self._place.epoch, self._place.steps + steps)
         if self._by_batch:
             self._steps.memory.to_model()
-            self._call(self._by_batch, "on_batch_end", self._step)
-        self._step += steps
+            step = self._place.epoch * self._per_epoch + self._place.steps - 1
+            self._call(self._by_batch, "on_batch_end", step)
+        self._keeper.steps_done(self._place)
 
     def _numbers(self) -> dict[str, float]:
         memory, n = self._steps.memory, self._steps.count

@@ -31,8 +31,9 @@ class Steps:
         self._pace = Pace(self._runs[0].threads)
 
     def epoch(self, guard: InterruptGuard, after: Any, one_by_one: bool) -> None:
-        """All batches of one epoch; ``after(steps)`` is called when steps are done."""
-        waiting = self.full
+        """The batches of one epoch from ``position`` on; ``after(steps)`` is called when steps are done."""
+        position = self.memory.arrays["position"]
+        waiting = self.full - int(position) // self.batch
         while waiting:
             alone, steps = self._pace.next(1 if one_by_one else waiting)
             start = time.perf_counter()
@@ -42,7 +43,7 @@ class Steps:
             after(steps)
             if guard.hit:
                 raise Interrupted
-        if self.count % self.batch:
+        if int(position) < self.count:
             self._runs[-1].run(alone=self._pace.alone)
             after(1)
 
