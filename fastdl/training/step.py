@@ -69,6 +69,11 @@ class Memory:
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
             array[...] = kept
 
+    def beside_the_model(self) -> dict[str, Array]:
+        """What changes from step to step and is no part of the model."""
+        data = {"x", "y", "weight", "order", "seed", "flat"}
+        return {k: a for k, a in self.arrays.items() if k not in data and not k.startswith("buffer ")}
+
     def from_model(self) -> None:
         """Take over the values of the model's own arrays, which a callback may have changed."""
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
