@@ -30,7 +30,7 @@ class Learner:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         loss: str | Callable[..., Any] | None = None,
         optimizer: "str | Optimizer | None" = None,
@@ -42,6 +42,8 @@ class Learner:
         metrics: Sequence[str | Callable[[Array, Array], float]] = (),
         sample_weight: Any = None,
         class_weight: str | Mapping[Any, float] | None = None,
+        classes: Sequence[Any] | None = None,
+        chunk_bytes: int | None = None,
         callbacks: Sequence[Any] = (),
         progress: bool | None = None,
     ) -> "training.History":
@@ -85,6 +87,8 @@ class Learner:
             metrics=metrics,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            classes=classes,
+            chunk_bytes=chunk_bytes,
             callbacks=callbacks,
             progress=progress,
         )
