@@ -94,15 +94,21 @@ def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] 
     one_each = class_weight is None or y.size == len(y)
     result = np.ones(len(y) if one_each else y.shape, dtype)
     if sample_weight is not None:
-        given = np.asarray(sample_weight)
-        if given.shape != (len(y),) or given.dtype.kind not in "biuf":
-            raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({len(y)},) numbers")
-        if not np.isfinite(given).all() or (given < 0).any():
-            raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
+        given = check_weights(sample_weight, len(y))
         result *= given.astype(dtype).reshape(-1, *[1] * (result.ndim - 1))
     if class_weight is not None:
         result *= _of_classes(class_weight, y, classes)[_numbers(y)].reshape(result.shape).astype(dtype)
     return result
+
+
+def check_weights(sample_weight: Any, count: int) -> Array:
+    """The weight of each of ``count`` samples."""
+    given = np.asarray(sample_weight)
+    if given.shape != (count,) or given.dtype.kind not in "biuf":
+        raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({count},) numbers")
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
+    return given
 
 
 def _numbers(y: Array) -> Any:

@@ -28,14 +28,14 @@ class Loop:
         inference: Inference,
         loss: losses.Loss,
         metrics: list[Metric],
-        validation: tuple[Array, Array] | None,
+        validation: tuple[Any, Array] | None,
         keeper: Keeper,
     ) -> None:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
-        sample = math.prod(steps.source.arrays["x"].shape[1:])
+        sample = math.prod(steps.source.sample_shape)
         self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
         self._keeper, self._place = keeper, Place()
         self._guard = InterruptGuard()
@@ -129,7 +129,7 @@ class Loop:
             numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
         return numbers
 
-    def _judge(self, x: Array, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
+    def _judge(self, x: Any, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
         if self._guard.hit:
             raise Interrupted
         with self._guard.open():

@@ -138,13 +138,18 @@ def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:
             )
 
 
-def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: str = "fit") -> list[Any] | None:
+def find_classes(
+    y: Array, loss: Loss, output_shape: tuple[int, ...], caller: str = "fit", given: Any = None
+) -> list[Any] | None:
     """The labels in the order of the model's outputs, or None for values.
 
     Integers from 0 up to the number of outputs are class numbers as they stand, so that a class may be absent from
-    ``y``; other labels (text, other integers) are sorted, and there must be one for each output.
+    ``y``; other labels (text, other integers) are sorted, and there must be one for each output. ``given``: the classes
+    in an order of the caller's own.
     """
     if loss.kind == "values":
+        if given is not None:
+            raise ValueError(f"{caller}: classes was given, but {loss.name or 'the loss'} takes values; leave it out")
         return None
     check_axis_of_classes(loss, output_shape, caller)
     if y.dtype.kind == "f":
@@ -152,6 +157,13 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: st
         remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
         raise TypeError(f"{caller}: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
     count = 2 if loss.kind == "binary" else output_shape[1]
+    if given is not None:
+        named: list[Any] = np.asarray(given).tolist()
+        if np.ndim(given) != 1 or len(set(named)) != count or len(named) != count:
+            raise ValueError(
+                f"{caller}: classes is {given!r}; expected {count} different labels, one for each answer of the model"
+            )
+        return named
     if y.dtype.kind in "iu" and y.size and 0 <= y.min() and y.max() < count:
         return list(range(count))
     found = [False, True] if y.dtype.kind == "b" else np.unique(y).tolist()

@@ -8,7 +8,7 @@ The order of an epoch is a function of (seed, epoch) alone, so a run that goes o
 how many samples of which epoch it has seen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,14 +33,20 @@ class Source:
     """Arrays like those of the first piece, for the first plan."""
     count: int | None
     """Samples in an epoch; None if nobody knows before its end."""
+    sample_shape: tuple[int, ...]
+    """The shape of one sample."""
     batch: int | None
     """Samples in a step; None: each piece is one."""
     whole: tuple[Any, Array] | None = None
     """All samples and encoded targets, for metrics of the whole epoch; None if they are not to be had at once."""
 
-    def pieces(self, epoch: int, done: int = 0) -> Iterator[Piece]:
-        """The pieces of an epoch, without the first ``done`` samples. The caller closes the iterator."""
+    def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
+        """The pieces of an epoch, without the first ``done`` samples. The caller closes the generator."""
         raise NotImplementedError
+
+    def looked_at(self) -> list[Array]:
+        """Arrays that tell these data from others."""
+        return [array for name, array in self.arrays.items() if name != "order"]
 
     def sizes(self) -> list[int]:
         """The batch sizes that are known to occur, the usual one first."""
@@ -55,11 +61,11 @@ class MemorySource(Source):
 
     def __init__(self, data: dict[str, Array], batch: int, seed: int | None, whole: tuple[Any, Array]) -> None:
         self.count = len(data["y"])
-        self.batch, self.whole = batch, whole
+        self.batch, self.whole, self.sample_shape = batch, whole, whole[0].shape[1:]
         self.arrays = {**data, "order": np.arange(self.count, dtype=np.int64)}
         self._seed = seed
 
-    def pieces(self, epoch: int, done: int = 0) -> Iterator[Piece]:
+    def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
         if self._seed is not None:
             self.arrays["order"][:] = shuffled(self._seed, epoch, len(self.arrays["order"]))
         yield Piece(self.arrays, len(self.arrays["order"]), done)

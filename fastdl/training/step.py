@@ -17,17 +17,17 @@ from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from .losses import Loss, batch_targets
+from .sources import Source
 
 
 class Memory:
     """The arrays of one training run. The parameters lie in one flat vector, so that the optimiser is one launch."""
 
-    def __init__(
-        self, model: Any, data: dict[str, Array], loss: Loss, optimizer: Any, *, seed: int, count: bool
-    ) -> None:
-        """``data``: the first piece of the source, which gives way to the later ones."""
+    def __init__(self, model: Any, source: Source, loss: Loss, optimizer: Any, *, seed: int, count: bool) -> None:
+        """The first piece of the source is part of it, and gives way to the later ones."""
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
+        self.sample_shape = source.sample_shape
         self.dtype = np.dtype(model.dtype)
         if any(a.dtype != self.dtype for a in self._live):
             raise ValueError(
@@ -36,9 +36,9 @@ class Memory:
         flat = np.concatenate([a.ravel() for a in self._live]) if self._live else np.zeros(0, self.dtype)
         state, self.state_structure = flatten(optimizer.init(flat))
         self.state_count = len(state)
-        self.targets = batch_targets(loss, data["y"], self.dtype)
+        self.targets = batch_targets(loss, source.arrays["y"], self.dtype)
         self.arrays: dict[str, Array] = {
-            **data,
+            **source.arrays,
             "position": np.zeros((), np.int64),
             "step": np.zeros((), np.int64),
             "seed": np.asarray(seed, np.int64),
@@ -120,7 +120,11 @@ def _forward(
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 
-    x = gather("x", batch_dtype(inputs["x"], model))
+    if "columns" in inputs:  # a sparse matrix
+        stored = [inputs[name] for name in ("x", "columns", "starts", "order", "position")]
+        x = batches.gather_sparse(*stored, batch=batch, features=memory.sample_shape[0], dtype=memory.dtype)
+    else:
+        x = gather("x", batch_dtype(inputs["x"], model))
     y = gather("y", memory.targets)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(

@@ -1,7 +1,6 @@
 """The steps of one training run: many at once in compiled code, at most about 50 ms before Python is entered."""
 
 import time
-from contextlib import closing
 from typing import Any
 
 from .._kernels import Run
@@ -42,7 +41,8 @@ class Steps:
     def epoch(self, number: int, guard: InterruptGuard, after: Any, one_by_one: bool, done: int = 0) -> None:
         """All batches of one epoch but the first ``done`` samples; ``after(steps)`` is called when steps are done."""
         self.done = done
-        with closing(self.source.pieces(number, done)) as pieces:  # type: ignore[type-var]
+        pieces = self.source.pieces(number, done)
+        try:
             while True:
                 with guard.open():  # it may have to be waited for
                     piece = next(pieces, None)
@@ -50,6 +50,9 @@ class Steps:
                     break
                 self._bind(piece.arrays)
                 self._piece(piece, guard, after, one_by_one)
+        finally:
+            with guard.open():
+                pieces.close()
 
     def _piece(self, piece: Piece, guard: InterruptGuard, after: Any, one_by_one: bool) -> None:
         self.memory.arrays["position"][...] = piece.done

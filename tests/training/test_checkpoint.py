@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -198,16 +199,18 @@ def test_killed_at_any_moment_the_last_checkpoint_is_readable(tmp_path):
     for _ in range(5):
         process = subprocess.Popen([sys.executable, "-c", script, path, "1000000"], stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
+        while not os.path.exists(path):  # the first process may have kernels to compile
+            assert process.poll() is None
+            time.sleep(0.01)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0.02, 0.4))
         process.kill()
         process.wait()
         process.stdout.close()
-        if os.path.exists(path):
-            assert fd.load(path)[0].weight.shape == (128, 16)
-            with safetensors.safe_open(path, "numpy") as file:
-                places.append(json.loads(file.metadata()["fastdl_training"])["epoch"])
-    assert places == sorted(places) and places
+        assert fd.load(path)[0].weight.shape == (128, 16)
+        with safetensors.safe_open(path, "numpy") as file:
+            places.append(json.loads(file.metadata()["fastdl_training"])["epoch"])
+    assert places == sorted(places)
     epochs = str(places[-1] + 2)
     for target in (path, whole):
         subprocess.run([sys.executable, "-c", script, target, epochs], check=True, stdout=subprocess.DEVNULL)

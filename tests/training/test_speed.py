@@ -49,7 +49,7 @@ def test_planning_a_new_batch_size_takes_under_10_ms():
     optimizer = optim.Adam()
     loss = losses.get("cross_entropy")
     source = MemorySource({"x": x, "y": y}, 32, 0, (x, y))
-    memory = Memory(model, source.arrays, loss, optimizer, seed=0, count=False)
+    memory = Memory(model, source, loss, optimizer, seed=0, count=False)
     plan_step(model, memory, loss, optimizer, 32)
     times = []
     for batch in range(33, 44):
