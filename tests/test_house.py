@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"_version"},
     {"_kernels"},
-    {"ops", "options"},
+    {"ops", "options", "storage"},
     {"functional"},
     {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
     {"init", "optim", "minimization"},
@@ -43,7 +43,7 @@ THIRD_PARTIES = {
     "cli": NUMPY | {"tqdm"},
     "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},
-    "saving": NUMPY | {"safetensors"},
+    "storage": NUMPY | {"safetensors"},
     "testing": NUMPY | {"tqdm"},
 }
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 330, 75

@@ -3,6 +3,7 @@
 ``fastdl.training`` does the work; it knows models only by ``apply``, ``parameters``, ``buffers`` and ``dtype``.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ class Learner:
         class_weight: str | Mapping[Any, float] | None = None,
         callbacks: Sequence[Any] = (),
         progress: bool | None = None,
+        checkpoint: "str | os.PathLike[str] | training.Checkpoint | None" = None,
+        resume: "str | os.PathLike[str] | None" = None,
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
@@ -58,6 +61,12 @@ class Learner:
         loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``callbacks``: see
         ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
         training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
+
+        ``checkpoint``: a file that keeps the training after each epoch and on Ctrl-C, or a
+        ``fastdl.training.Checkpoint``, which says how often; ``resume``: such a file to go on from, to the same bits as
+        without the interruption (same fastdl and NumPy, same kind of processor). The call must be the same but for
+        ``epochs``, the total, and ``checkpoint``; the model's own weights and ``seed=None`` give way to the file's. To
+        start or go on, whichever it is: ``resume=path if os.path.exists(path) else None``.
 
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
@@ -87,7 +96,15 @@ class Learner:
             class_weight=class_weight,
             callbacks=callbacks,
             progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
         )
+
+    def file_metadata(self, extra: dict[str, Any] | None = None) -> dict[str, str]:
+        """What a file says of this model beside its arrays, ``state_dict()``: see ``fd.save``, which writes both."""
+        from ._architecture import metadata
+
+        return metadata(self, extra if extra is not None else self.extra)  # type: ignore[arg-type]
 
     def predict(self, X: Any, *, batch_size: int = 256) -> Array:
         """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...).

@@ -8,8 +8,10 @@ from typing import Any
 from .. import optim
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
+from ..options import current_precision
 from . import losses
 from .callbacks import as_callbacks
+from .checkpoint import Keeper, Saved, as_checkpoint, described, digest, structure
 from .history import History
 from .inference import Inference, Metric, check_metrics
 from .inputs import check_seed, positive, samples, targets, weights
@@ -36,6 +38,8 @@ def fit(
     class_weight: Any = None,
     callbacks: Sequence[Any] = (),
     progress: bool | None = None,
+    checkpoint: Any = None,
+    resume: Any = None,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
@@ -58,10 +62,29 @@ def fit(
     wanted = check_metrics(metrics, chosen)
     validation = _validation(validation_data, x, chosen, classes, output_shape, model.dtype)
     hooks = as_callbacks(callbacks)
+    kept = as_checkpoint(checkpoint)
+    saved = None if resume is None else Saved(resume)
+    seed = saved.chosen_seed(seed) if saved else seed
     seed = secrets.randbits(62) if seed is None else check_seed(seed)
 
     count = "accuracy" in wanted
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
+    fingerprint = {
+        "the model": repr(model),
+        "arrays of the model": structure(model),
+        "optimizer": described(chosen_optimizer),
+        "loss": described(chosen.name or chosen.function),
+        "batch_size": batch,
+        "shuffle": bool(shuffle),
+        "metrics": [described(m) for m in wanted],
+        "validation_data": validation is not None,
+        "callbacks": [type(c).__name__ for c in hooks],
+        "precision": current_precision(),
+        "the number of samples": len(x),
+        "data": digest(x, encoded, weight),
+    }
+    if saved:
+        saved.check(fingerprint, epochs)
     data = {"x": x, "y": encoded} | ({} if weight is None else {"weight": weight})
     source = MemorySource(data, batch, seed if shuffle else None, (x, encoded))
     memory = Memory(model, source.arrays, chosen, chosen_optimizer, seed=seed, count=count)
@@ -72,8 +95,11 @@ def fit(
     model.loss = chosen.name if chosen.name is not None else chosen.function
     model.classes, model.input_shape, model.history = classes, tuple(x.shape[1:]), history
 
-    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation)
-    loop.run(epochs, progress)
+    if saved:
+        saved.restore(model, memory, history)
+    keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
+    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper)
+    loop.run(epochs, progress, saved)
     return history
 
 

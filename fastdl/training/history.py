@@ -21,6 +21,10 @@ class History(Mapping[str, list[float]]):
         for name, value in numbers.items():
             self._columns.setdefault(name, []).append(value)
 
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over the epochs of what ``to_dict`` returned."""
+        self._columns = {name: list(column) for name, column in saved["epochs"].items()}
+
     @property
     def epochs(self) -> int:
         """How many epochs were finished."""

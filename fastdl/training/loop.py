@@ -8,6 +8,7 @@ from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from . import losses
 from .callbacks import Callback
+from .checkpoint import Keeper, Place, Saved
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
@@ -28,6 +29,7 @@ class Loop:
         loss: losses.Loss,
         metrics: list[Metric],
         validation: tuple[Array, Array] | None,
+        keeper: Keeper,
     ) -> None:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
@@ -35,18 +37,24 @@ class Loop:
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
         sample = math.prod(steps.source.arrays["x"].shape[1:])
         self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
-        self._step = 0
+        self._keeper, self._place = keeper, Place()
         self._guard = InterruptGuard()
 
-    def run(self, epochs: int, progress: bool | None) -> None:
+    def run(self, epochs: int, progress: bool | None, saved: Saved | None = None) -> None:
         memory, history = self._steps.memory, self._history
         self._call(self._callbacks, "on_train_begin")
+        if saved is not None:
+            saved.restore_callbacks(self._callbacks)
+            self._place = saved.place
+            if saved.stopped:  # and nothing is left to do
+                history.stopped, epochs = "callback", saved.place.epoch
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
                 self._epochs(epochs, progress)
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
+                self._keeper.write(self._place)
             finally:
                 memory.to_model()
                 compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
@@ -61,22 +69,32 @@ class Loop:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
 
     def _epochs(self, epochs: int, progress: bool | None) -> None:
-        arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
-        counters = [arrays[name] for name in ("total", "correct") if name in arrays]
+        history, guard = self._history, self._guard
         count = self._steps.source.count
         with Bar(None if count is None else epochs * -(-count // self._steps.usual), progress) as bar:
-            for epoch in range(epochs):
-                for counter in counters:
-                    counter[...] = 0
-                self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), bool(self._by_batch))
+            bar.advance(self._place.steps)
+            for epoch in range(self._place.epoch, epochs):
+                self._begin(self._place)
+                by_batch, done = bool(self._by_batch), self._place.samples
+                self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), by_batch, done)
                 numbers = self._numbers()
                 history.append(numbers)
+                self._place = Place(epoch + 1, 0, self._place.steps)
                 bar.show(epoch, epochs, numbers)
                 if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
                     history.stopped = "callback"
+                self._keeper.epoch_done(self._place, history.stopped == "callback" or epoch + 1 == epochs)
+                if history.stopped == "callback":
                     break
                 if guard.hit:
                     raise Interrupted
+
+    def _begin(self, place: Place) -> None:
+        """Make the totals ready for the epoch, or for what is left of it."""
+        arrays = self._steps.memory.arrays
+        for name in ("total", "correct"):
+            if name in arrays and place.samples == 0:
+                arrays[name][...] = 0
 
     def _call(self, callbacks: list[Callback], event: str, *arguments: Any) -> list[bool]:
         """Call the callbacks on the model; training goes on from the values that they leave in it."""
@@ -89,10 +107,11 @@ class Loop:
 
     def _after(self, steps: int, bar: "Bar") -> None:
         bar.advance(steps)
+        self._place = Place(self._place.epoch, self._steps.done, self._place.steps + steps)
         if self._by_batch:
             self._steps.memory.to_model()
-            self._call(self._by_batch, "on_batch_end", self._step)
-        self._step += steps
+            self._call(self._by_batch, "on_batch_end", self._place.steps - 1)
+        self._keeper.steps_done(self._place)
 
     def _numbers(self) -> dict[str, float]:
         memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole

@@ -26,6 +26,7 @@ class Memory:
         self, model: Any, data: dict[str, Array], loss: Loss, optimizer: Any, *, seed: int, count: bool
     ) -> None:
         """``data``: the first piece of the source, which gives way to the later ones."""
+        self._data = tuple(data)
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
         self.dtype = np.dtype(model.dtype)
@@ -68,6 +69,11 @@ class Memory:
         """Copy the values into the model's own arrays."""
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
             array[...] = kept
+
+    def beside_the_model(self) -> dict[str, Array]:
+        """What changes from step to step and is no part of the model."""
+        data = {*self._data, "seed", "flat"}
+        return {k: a for k, a in self.arrays.items() if k not in data and not k.startswith("buffer ")}
 
     def from_model(self) -> None:
         """Take over the values of the model's own arrays, which a callback may have changed."""
