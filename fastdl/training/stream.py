@@ -87,7 +87,7 @@ class StreamSource(Source):
     """``finish(y, weight)`` makes of a batch's targets the arrays that plans take."""
 
     def __init__(self, batches: Batches, finish: Callable[[Array, Array | None], dict[str, Array]]) -> None:
-        self._batches, self._finish = batches, finish
+        self._batches, self._finish, self.repeats = batches, finish, False
         self.count, self.batch = None, None
         self.sample_shape = batches.first[0].shape[1:]
         self._orders: dict[int, Array] = {}
