@@ -13,9 +13,10 @@ import numpy as np
 
 from ._kernels import Buffer, Kernel, ProgramBuilder, Run, address_of, allocator
 from ._kernels.arena import align
-from ._kernels.program import ARENA_BASE
+from ._kernels.launches import ARENA_BASE
 from .graph import Graph, Node, Tensor
 from .ops import Array, Lowering, Operand, Spec, prepared
+from .rewriting import rewritten
 
 _COPY = Kernel("copy", "copy")
 
@@ -30,7 +31,9 @@ class _Place(NamedTuple):
 class Plan:
     """A compiled graph: ``plan(arrays)`` runs it once; ``bind`` prepares it for many steps on the same memory.
 
-    ``updates`` are pairs (input, new value): after each step the input's memory holds the new value.
+    ``updates`` are pairs (input, new value): after each step the input's memory holds the new value. What depends on
+    nothing but the inputs that are ``lasting`` and on captured arrays is computed once for all steps and batches of a
+    bound plan: these must not change while it is bound.
     """
 
     def __init__(
@@ -39,20 +42,27 @@ class Plan:
         inputs: Sequence[Tensor],
         outputs: Sequence[Tensor],
         updates: Sequence[tuple[Tensor, Tensor]] = (),
+        *,
+        lasting: Sequence[Tensor] = (),
     ) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         results = [*self.outputs, *(new for _, new in updates)]
-        self.nodes = live_nodes(graph, results)
+        prologue, body = rewritten(graph, results, lasting)
+        self.nodes = [*prologue, *body]
         used = {x for node in self.nodes for x in node.inputs} | set(results)
         captured = [(t, array, prepared(array)) for t, array in graph.constants if t in used]
         self._constants = [ready for _, _, ready in captured]
         self._copied = [(ready, array) for _, array, ready in captured if ready is not array]
-        layout = _Layout(self.nodes, self.inputs, [t for t, _, _ in captured], self.outputs, list(updates))
+        layout = _Layout(
+            self.nodes, self.inputs, [t for t, _, _ in captured], self.outputs, list(updates), len(prologue)
+        )
         failures: list[Exception] = []
         builder = ProgramBuilder(layout.arena_bytes)
         lowering = Lowering(builder, failures)
-        for node in self.nodes:
+        for i, node in enumerate(self.nodes):
+            if i == len(prologue):
+                builder.end_prologue()
             if not layout.is_free(node):
                 ins = tuple([None if x is None else layout.operand(x) for x in node.inputs])
                 node.primitive.lower(lowering, ins, tuple([layout.operand(y) for y in node.outputs]), **node.attrs)
@@ -74,15 +84,23 @@ class Plan:
         self.program.run(self._bases(sources, results))
         return results
 
+    def move(self, run: Run, arrays: Sequence[Array], results: Sequence[Array]) -> None:
+        """Let a bound plan go on with other arrays; those that are lasting must be the same ones."""
+        self._check(arrays, results)
+        run.move(self._bases(arrays, results))
+
     def bind(self, arrays: Sequence[Array], results: Sequence[Array] = ()) -> Run:
         """The plan on fixed memory: updated inputs are changed in place. The caller keeps the arrays alive."""
+        self._check(arrays, results)
+        return self.program.bind(self._bases(arrays, results))
+
+    def _check(self, arrays: Sequence[Array], results: Sequence[Array]) -> None:
         for tensor, array in zip((*self.inputs, *self.outputs), (*arrays, *results), strict=True):
             if array.shape != tensor.shape or array.dtype != tensor.dtype or prepared(array) is not array:
                 raise ValueError(
                     f"the plan was given {array.shape} {array.dtype}; expected a contiguous array {tensor.shape} "
                     f"{tensor.dtype}"
                 )
-        return self.program.bind(self._bases(arrays, results))
 
     def _bases(self, arrays: Sequence[Array], results: Sequence[Array]) -> list[int]:
         for copy, array in self._copied:  # captured arrays that kernels cannot read where they are
@@ -92,17 +110,6 @@ class Plan:
 
 def _copy(builder: ProgramBuilder, target: Buffer, source: Buffer, nbytes: int) -> None:
     builder.launch(_COPY, ["uint8"], [target, source, nbytes], cells=-(-nbytes // 16384), work=nbytes / 20)
-
-
-def live_nodes(graph: Graph, results: Sequence[Tensor]) -> list[Node]:
-    """The nodes that the results need, in the order of recording."""
-    needed = set(results)
-    live = []
-    for node in reversed(graph.nodes):
-        if any(t in needed for t in node.outputs):
-            live.append(node)
-            needed.update(x for x in node.inputs if x is not None)
-    return live[::-1]
 
 
 class _Layout:
@@ -115,9 +122,13 @@ class _Layout:
         constants: Sequence[Tensor],
         outputs: Sequence[Tensor],
         updates: list[tuple[Tensor, Tensor]],
+        prologue: int,
     ) -> None:
         self._nodes = nodes
+        self._prologue = prologue
+        self._made_once = {y for node in nodes[:prologue] for y in node.outputs}
         self._index = {node: i for i, node in enumerate(nodes)}
+        self._maker = {y: node for node in nodes for y in node.outputs}
         self._view: dict[Tensor, _Place] = {}
         self._free: set[Node] = set()
         self._pieces: dict[Node, list[tuple[Tensor, int]]] = {}
@@ -139,7 +150,7 @@ class _Layout:
         first_output = len(inputs) + len(constants)
         for i, tensor in enumerate(outputs, first_output):
             root, offset = self.place(tensor)
-            if root in self._storage or offset or root.size != tensor.size:
+            if root in self._storage or offset or root.size != tensor.size or root in self._made_once:
                 late.append((Buffer.external(i), tensor))
             else:
                 self._storage[root] = Buffer.external(i)
@@ -180,7 +191,8 @@ class _Layout:
                 assert piece is not None
                 root, start = self.place(piece)
                 nbytes = Spec(piece.shape, piece.dtype).nbytes
-                if root in self._external_inputs or root is whole or start or root.size != piece.size:
+                elsewhere = root in self._external_inputs or (root in self._made_once and whole not in self._made_once)
+                if elsewhere or root is whole or start or root.size != piece.size:
                     self._pieces.setdefault(node, []).append((piece, offset))
                 else:
                     self._view[root] = _Place(whole, offset)
@@ -217,7 +229,7 @@ class _Layout:
     def _update_in_place(self, target: Tensor, new: Tensor) -> bool:
         """Give the new value of a state the old one's place, if the node that makes it is the last to read that."""
         root, offset = self.place(new)
-        node = root.node
+        node = self._maker.get(root)
         if root in self._storage or offset or root.size != target.size or node is None or node in self._free:
             return False
         if target in self._read_late:
@@ -246,7 +258,8 @@ class _Layout:
         for root, (first, last) in sorted(self._uses.items(), key=lambda item: item[1][0]):
             if root in self._storage:
                 continue
-            last = end if root in self._late_roots else last
+            if root in self._late_roots or first < self._prologue <= last:
+                last = end
             nbytes = align(Spec(root.shape, root.dtype).nbytes)
             live = sorted(room for room in live if room[2] >= first)
             start = 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from .graph import Graph, Node, Tensor
 from .ops import Array, execute
-from .plan import live_nodes
+from .rewriting import live_nodes
 
 Look = Callable[[Node, list[Any], Sequence[Array]], None]
 
@@ -14,7 +14,7 @@ def run_op_by_op(
     graph: Graph, arrays: Mapping[Tensor, Array], results: Sequence[Tensor], look: Look | None = None
 ) -> list[Array]:
     """The values of ``results``; ``look(node, inputs, outputs)`` sees each node that they need when it has run."""
-    nodes = live_nodes(graph, results)
+    nodes = live_nodes(graph.nodes, results)
     values: dict[Tensor, Any] = {**dict(graph.constants), **arrays}
     last = {tensor: i for i, node in enumerate(nodes) for tensor in node.inputs if tensor is not None}
     kept = {*results, *arrays}

@@ -5,8 +5,10 @@
 are kernels, one family each. Importing this package imports no numba.
 """
 
+from .addresses import address_of
 from .arena import allocator
+from .launches import STATUS, Argument, Buffer
 from .loader import Kernel
-from .program import STATUS, Argument, Buffer, Program, ProgramBuilder, Run, address_of
+from .program import Program, ProgramBuilder, Run
 
 __all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "address_of", "allocator"]

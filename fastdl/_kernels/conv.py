@@ -123,6 +123,8 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: 
     if channels * taps == 0:
         for o in range(block[12]):
             start = bias[o] if integer(args, 4) else number(args, 0)
+            if integer(args, 13) and start < 0:
+                start = number(args, 0)
             for j in range(block[13]):
                 y[o * stride_y + j] = start
         return
@@ -133,6 +135,7 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: 
             block[15], block[16] = 3 * integer(args, 4), address(bias)
         else:
             block[14], block[15] = min(terms, channels - c), 1
+        block[17] = integer(args, 13) if c + terms >= channels else 0  # s is applied to whole sums
         call(integer(args, 12), address(block), 0, 1, worker)
 
 
@@ -175,12 +178,12 @@ def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows
 
 
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = sum over taps of weight * x + bias.
+    """y = s(sum over taps of weight * x + bias).
 
     A cell is a strip of rows, or a piece of one row, of the result of one image and group, for a block of output
     channels.
     Slots: y, x, weight, bias, has bias, sizes, shape of the planes (see ``fill_planes``), offsets of the taps, phases
-    of the result, worker scratch and its stride, elements of all planes, the kernel ``product.block``.
+    of the result, worker scratch and its stride, elements of all planes, the kernel ``product.block``, s is relu.
     sizes: 0 groups, 1 input and 2 output channels of a group, 3 output channels in a block, 4 strips, 5 rows of a
     strip, 6 rows of it that one product takes, 7 pieces of a row, 8 columns of a piece; 9 H and 10 W of y, 11, 12 steps
     of its rows and columns from pixel to pixel of a phase, 13 phases, 14 elements of the weight of a group, 15 columns

@@ -93,10 +93,10 @@ def _interleave(y, pixels, stride, step, columns):  # type: ignore[no-untyped-de
 
 
 def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = bias + sum over taps of weight * x. A cell is a strip of all channels of one group of one image.
+    """y = s(bias + sum over taps of weight * x). A cell is a strip of all channels of one group of one image.
 
     Slots: y, x, weight, bias, whether there is one, sizes, passes, order, offsets, worker scratch, its stride, places
-    in it of the taps and of a phase's pixels, the kernel ``stencil.correlate``.
+    in it of the taps and of a phase's pixels, the kernel ``stencil.correlate``, s is relu.
     """
     y, x, weight, bias = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
     sizes, passes, order, offsets = integers(args, 5), integers(args, 6), integers(args, 7), integers(args, 8)
@@ -106,7 +106,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     area_x, row_y, down, dense, step = sizes[6] * sizes[7], sizes[9], sizes[12], sizes[19], sizes[11]
     row_pixels, beside, area = sizes[16], sizes[24], strip * sizes[16]
     block = stack_integers(args, 15)
-    block[5], block[13], block[14] = dense * down * row_pixels, sizes[7], 0
+    block[5], block[13] = dense * down * row_pixels, sizes[7]
     for cell in range(lo, hi):
         image, top = cell // strips, cell % strips * strip
         group = image % groups
@@ -135,6 +135,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     block[6], block[7] = passes[at + 1], passes[at + 2]
                     block[8], block[9] = address(shift(offsets, passes[at + 4])), address(shift(taps, passes[at + 3]))
                     block[11] = 2 if c else integer(args, 4)
+                    block[14] = 2 if integer(args, 14) and c == sources - 1 else 0
                     for r in range(min(dense, height)):
                         block[0], block[2] = address(shift(target, r * stride_y)), (height - r - 1) // dense + 1
                         block[4] = address(shift(planes, passes[at] + r * down * row_pixels))

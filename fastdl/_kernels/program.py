@@ -7,59 +7,29 @@ several Python threads at once.
 """
 
 import ctypes
-import operator
-import struct
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import arena, threads
+from .addresses import HEAD, address_of, from_object
+from .launches import ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE, STATUS_BASE, Argument, Buffer, Launch, slot_of
 from .loader import Kernel
 
 # A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
 # parallel region costs about 2 us. The choice depends on shapes only and never changes the result.
 WORK_PER_PART: float = 10_000
 
-NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4
-_NULL_SLOT = (NO_BASE, 0)
-
 # The driver's block: the header, where the bases, the argument blocks and the status word are, the number of threads,
-# the addresses of ``task`` and ``parallel_for``, how many external bases are arrays instead of addresses, and how far
-# behind the start of such an object its address lies; then the status word, the bases, and the argument blocks.
-_THREADS, _OBJECTS, _STATUS, _BASES = 11, 14, 16, 17
+# the addresses of ``task`` and ``parallel_for``, how many external bases are arrays instead of addresses, how far
+# behind the start of such an object its address lies, and the first launch; then the status word, the bases, and the
+# argument blocks. Slot 0 is the launch to stop before.
+_STOP, _THREADS, _OBJECTS, _FIRST, _STATUS, _BASES = 0, 11, 14, 16, 17, 18
 
 _WALK, _TASK = Kernel("walk", "walk"), Kernel("walk", "task")
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-
-
-class Buffer(NamedTuple):
-    """A place in memory known when the program runs: ``offset`` bytes after the address of base ``base``."""
-
-    base: int
-    offset: int = 0
-
-    @staticmethod
-    def external(i: int) -> "Buffer":
-        """The caller's i-th base: memory whose address is given at each run."""
-        return Buffer(FIRST_FREE_BASE + i)
-
-    def at(self, offset: int) -> "Buffer":
-        """The place ``offset`` bytes further on."""
-        return Buffer(self.base, self.offset + offset)
-
-
-STATUS = Buffer(STATUS_BASE)
-Argument: TypeAlias = Buffer | int | float | None
-
-
-class _Launch(NamedTuple):
-    kernel: Kernel
-    dtypes: tuple[str, ...]
-    arguments: tuple[Argument, ...]
-    cells: int
-    parts: int
 
 
 class ProgramBuilder:
@@ -67,12 +37,13 @@ class ProgramBuilder:
 
     def __init__(self, planned_bytes: int = 0) -> None:
         """``planned_bytes`` of the arena belong to the caller; scratch comes after them."""
-        self.launches: list[_Launch] = []
+        self.launches: list[Launch] = []
         self._planned = arena.align(planned_bytes)
         self._scratch = 0
         self._most_scratch = 0
         self._work = 0.0
         self._constants: list[int] = []
+        self._prologue = 0
 
     def launch(
         self, kernel: Kernel, dtypes: Sequence[str], arguments: Sequence[Argument], *, cells: int, work: float
@@ -82,7 +53,11 @@ class ProgramBuilder:
             return
         self._work += work
         parts = int(min(cells, work // WORK_PER_PART, threads.most()))
-        self.launches.append(_Launch(kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts)))
+        self.launches.append(Launch(kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts)))
+
+    def end_prologue(self) -> None:
+        """The launches so far need not be run again as long as what they read stays the same."""
+        self._prologue = len(self.launches)
 
     def scratch(self, nbytes: int) -> Buffer:
         """Room until the next :meth:`release_scratch`: temporaries of one op."""
@@ -113,17 +88,8 @@ class ProgramBuilder:
 
     def build(self, bases: int, failures: Sequence[Exception] = ()) -> "Program":
         """The program; ``bases`` is the number of external bases, ``failures[k - 1]`` what status ``k`` means."""
-        return Program(self.launches, bases, self._planned + self._most_scratch, self._constants, failures, self._work)
-
-
-def _slot(argument: Argument) -> tuple[int, int]:
-    if isinstance(argument, Buffer):
-        return argument.base, argument.offset
-    if argument is None:
-        return _NULL_SLOT
-    if isinstance(argument, float):
-        return NO_BASE, struct.unpack("<q", struct.pack("<d", argument))[0]
-    return NO_BASE, operator.index(argument)
+        size = self._planned + self._most_scratch
+        return Program(self.launches, bases, size, self._constants, failures, self._work, prologue=self._prologue)
 
 
 class Program:
@@ -131,14 +97,16 @@ class Program:
 
     def __init__(
         self,
-        launches: Sequence[_Launch],
+        launches: Sequence[Launch],
         bases: int,
         arena_bytes: int,
         constants: Sequence[int],
         failures: Sequence[Exception],
         work: float,
+        *,
+        prologue: int = 0,
     ) -> None:
-        slots = [_slot(a) for launch in launches for a in launch.arguments]
+        slots = [slot_of(a) for launch in launches for a in launch.arguments]
         sizes = [len(launch.arguments) for launch in launches]
         functions = [launch.kernel.address(*launch.dtypes) for launch in launches]
         cells = [launch.cells for launch in launches]
@@ -162,6 +130,7 @@ class Program:
         self._failures = tuple(failures)
         self._seconds = 3e-9 * work  # of a step: the estimate, generously, until one was timed; then the least
         self._timed = False
+        self.prologue = prologue  # so many launches at the start are the prologue
         self._idle: list[_Block] = []  # of finished runs: as many as there were runs at once
         self.arena_bytes = arena_bytes
 
@@ -192,7 +161,7 @@ class Program:
 
         The driver looks up where their memory is: done here it would be a quarter of a small call's time.
         """
-        if address_of is _address_from_object:
+        if address_of is from_object:
             self._run([0 if x is None else id(x) for x in arrays], 1, len(arrays))
         else:
             self._run([0 if x is None else address_of(x) for x in arrays], 1, 0)
@@ -208,7 +177,7 @@ class Program:
         status_place, base_place = place + 8 * _STATUS, place + 8 * _BASES
         slots[: len(self._header)] = self._header
         slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self._bases, status_place]
-        slots[_OBJECTS + 1] = _HEAD
+        slots[_OBJECTS + 1] = HEAD
         slots[_BASES + STATUS_BASE], slots[_BASES + CONSTANT_BASE] = status_place, self._constant_place
         return _Block(slots.data, place)
 
@@ -265,7 +234,7 @@ class _Block(NamedTuple):
 class Run:
     """A program bound to memory; used by one thread at a time. Its arena goes back to the pool with it."""
 
-    __slots__ = ("_arena", "_block", "_program", "threads")
+    __slots__ = ("_arena", "_block", "_prepared", "_program", "threads")
 
     def __init__(self, program: Program, bases: Sequence[int]) -> None:
         self._program = program
@@ -273,13 +242,39 @@ class Run:
         self._block = program._new_block()
         program._set_bases(self._block, self._arena, bases)
         self.threads: int = self._block.slots[_THREADS]  # how many are worth their while
+        self._prepared = program.prologue == 0
 
     def run(self, steps: int = 1, *, alone: bool = False) -> None:
         """Run ``steps`` steps, on the calling thread ``alone`` or on all. Raises what a kernel reported; the steps
         after that one were not run."""
         # A run that was bound before a fork must not use the threads of the parent.
         self._block.slots[_THREADS] = 1 if alone or threads.forked() else self.threads
+        self._prepare()
         self._program._drive(self._block, steps)
+
+    def run_in_time(self) -> None:
+        """Run one step, on several threads unless these hold each other up."""
+        self._block.slots[_THREADS] = 1 if threads.forked() else self.threads
+        self._prepare()
+        if self._block.slots[_THREADS] == 1:
+            self._program._drive(self._block, 1)
+        else:
+            self._program._drive_in_time(self._block, 1)
+
+    def _prepare(self) -> None:
+        """Run the prologue if that was not yet done."""
+        if self._prepared:
+            return
+        slots, count = self._block.slots, self._program.prologue
+        whole, slots[_STOP] = slots[_STOP], count
+        self._program._drive(self._block, 1)
+        slots[_STOP], slots[_FIRST] = whole, count
+        self._prepared = True
+
+    def move(self, bases: Sequence[int]) -> None:
+        """Other memory for what comes and goes with each step. What the prologue reads stays where it is."""
+        self._program._set_bases(self._block, self._arena, bases)
+        self.threads = self._block.slots[_THREADS]
 
     def __del__(self) -> None:
         taken = getattr(self, "_arena", None)
@@ -295,25 +290,3 @@ def _driver() -> Any:
     if _driver_function is None:
         _driver_function = _CALLBACK(_WALK.address("int64"))
     return _driver_function
-
-
-def _address_from_interface(array: np.ndarray[Any, Any]) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
-_HEAD = object.__basicsize__  # NumPy's binary interface: an array's address follows the head of its object
-
-
-def _address_from_object(array: np.ndarray[Any, Any]) -> int:
-    return ctypes.c_ssize_t.from_address(id(array) + _HEAD).value
-
-
-def _fastest_address_of() -> Callable[[np.ndarray[Any, Any]], int]:
-    """An eager call needs several addresses, and the documented way takes 0.8 us, the other 0.1."""
-    probe = np.zeros(2, np.uint8)
-    agree = all(_address_from_object(x) == _address_from_interface(x) for x in (probe, probe[1:]))
-    return _address_from_object if agree else _address_from_interface
-
-
-# Address of an array's first element. Whoever uses it keeps the array alive.
-address_of = _fastest_address_of()

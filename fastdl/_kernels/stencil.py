@@ -11,7 +11,8 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     Slots: y, its stride, rows and columns; x and its stride; U, V, offsets of the
     taps across, kernel (U, V); pointer to the start, which the
     sums begin with if the next slot is 1 (0: zeros; 2: what y holds); what will be read next, with its stride: as many
-    rows and columns as y; whether y goes past the cache, where it is aligned for that.
+    rows and columns as y; how y is stored: 1 past the cache, where it is aligned for that,
+    2 by relu.
 
     Of x up to a vector beyond the last column may be read.
     """
@@ -21,7 +22,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     kernel, begins, ahead, stride_ahead = pointer(args, 9), integer(args, 11), pointer(args, 12), integer(args, 13)
     start = pointer(args, 10)[0] if begins == 1 else number(args, 0)
     lane, resumes = width(y), begins == 2
-    streams = integer(args, 14) != 0 and stride_y % lane == 0 and to_boundary(y) == 0
+    streams = integer(args, 14) == 1 and stride_y % lane == 0 and to_boundary(y) == 0
     for r in range(0, height, ROWS):
         rows, j = min(ROWS, height - r), 0
         widest = WIDEST if rows == ROWS and (down > 3 or (down == 3 and across == 3)) else 2
@@ -43,6 +44,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 offsets,
                 kernel,
                 start,
+                integer(args, 14) == 2,
                 resumes,
                 shift(ahead, r * stride_ahead + j),
                 stride_ahead,

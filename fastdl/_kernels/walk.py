@@ -16,7 +16,7 @@ from .block import (
     stack_integers,
 )
 from .compiler import inline
-from .program import FIRST_FREE_BASE
+from .launches import FIRST_FREE_BASE
 
 
 @inline
@@ -51,7 +51,7 @@ def walk(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     slots, template, tags = integer(args, 5), integers(args, 6), integers(args, 7)
     bases, blocks, status = integers(args, 8), integers(args, 9), integers(args, 10)
     threads, task_address, parallel_for = integer(args, 11), integer(args, 12), integer(args, 13)
-    objects, head = integer(args, 14), integer(args, 15)
+    objects, head, first_launch = integer(args, 14), integer(args, 15), integer(args, 16)
     for i in range(FIRST_FREE_BASE, FIRST_FREE_BASE + objects):
         if bases[i] != 0:  # an array, which holds its memory's address behind its head
             bases[i] = integers_at(bases[i] + head)[0]
@@ -59,7 +59,7 @@ def walk(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         blocks[i] = template[i] + bases[tags[i]]
     first = address(blocks)
     for _ in range(lo, hi):
-        for i in range(launches):
+        for i in range(first_launch, launches):
             block = first + 8 * starts[i]
             parts = min(threads, most_parts[i])
             if parts <= 1:

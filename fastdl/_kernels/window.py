@@ -14,6 +14,7 @@ was cut into blocks.
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -46,7 +47,7 @@ NAMES: tuple[str, ...] = (
     "source_stride",
     "taps_down",
 )
-NAMES += ("taps_across", "offsets", "kernel", "start", "resumes", "next", "next_stride")
+NAMES += ("taps_across", "offsets", "kernel", "start", "relu", "resumes", "next", "next_stride")
 
 
 class _Block:
@@ -68,6 +69,10 @@ class _Block:
     def write(self) -> None:
         builder, at = self.builder, self.at
         first = splat(builder, self.kind, at["start"])
+        least = builder.select(
+            at["relu"], ir.Constant(self.kind.element, 0.0), ir.Constant(self.kind.element, float("-inf"))
+        )
+        self.least = splat(builder, self.kind, least)
         for place in sum(self.sums, []):
             builder.store(first, place)  # always: else LLVM keeps the sums of the last block, in case they are needed
         with builder.if_then(at["resumes"]):
@@ -106,6 +111,7 @@ class _Block:
 
     def _store(self, total: Any, place: Any, last: bool) -> None:
         value = self.builder.load(total)
+        value = self.builder.select(self.builder.fcmp_ordered(">", self.least, value), self.least, value)
         if last:
             store_first(self.builder, value, place, self.mask)
         else:
@@ -174,6 +180,7 @@ def window(
     offsets: Any,
     kernel: Any,
     start: Any,
+    relu: Any,
     resumes: Any,
     next: Any,
     next_stride: Any,
@@ -181,10 +188,17 @@ def window(
     """One block: ``height`` rows, up to R, of ``count`` columns: up to two vectors, or four if WIDEST says so, there
     are R rows, and three rows of taps or more.
 
-    The sums begin with ``start`` or, if it ``resumes``, with the target; ``streams``: they go past the cache.
+    The sums begin with ``start`` or, if it ``resumes``, with the target; ``streams``: they go past the cache; ``relu``
+    of them is stored, unless they do.
     """
     kinds = dict.fromkeys(NAMES, types.intp) | dict.fromkeys(("target", "source", "kernel", "next"), target)
-    kinds |= {"streams": types.boolean, "resumes": types.boolean, "start": target.dtype, "offsets": offsets}
+    kinds |= {
+        "streams": types.boolean,
+        "resumes": types.boolean,
+        "relu": types.boolean,
+        "start": target.dtype,
+        "offsets": offsets,
+    }
     kind = ir_vector(target.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -11,10 +11,12 @@ start, the strip at 0: 21 its transformed rows, 22 V, 23 M, 24 pixels of the res
 25 a chunk of U.
 """
 
+import numpy as np
+
 from .block import address, call, integer, integers, number, pointer, shift, stack, stack_integers
 from .compiler import inline
 from .moves import turn
-from .vectors import load, spread, store, total, transpose, width
+from .vectors import larger, load, spread, store, total, transpose, width
 from .winograd_tiles import sampled, tile_out, tiles_in
 
 
@@ -161,13 +163,17 @@ def _tiles_out(args, y, x, m, sizes, pixels, row, rows, column, tiles, o, first,
             numbers[k] = bias[o + k] if k < channels else number(args, 0)
         added = load(numbers)
     bottom, columns = min(4 * rows, height - 4 * row), min(4 * tiles, length - 4 * column)
-    wrong = zero
-    for r in range(rows):
-        for t in range(tiles):
-            place = shift(pixels, (4 * r * columns + 4 * t) * lanes)
-            tall, long = min(4, bottom - 4 * r), min(4, columns - 4 * t)
-            source = shift(m, (r * tiles + t) * sizes[20] + first)
-            wrong = tile_out(args, place, columns, source, sizes[16], added, tall, long, wrong)
+    wrong, relu = zero, integer(args, 17)
+    floor = spread(number(args, 0) if relu else number(args, -np.inf))
+    for attempt in range(2):  # the second one without relu, which would hide an infinity
+        if attempt == 0 or not total(wrong) == number(args, 0):
+            for r in range(rows):
+                for t in range(tiles):
+                    place = shift(pixels, (4 * r * columns + 4 * t) * lanes)
+                    tall, long = min(4, bottom - 4 * r), min(4, columns - 4 * t)
+                    source = shift(m, (r * tiles + t) * sizes[20] + first)
+                    wrong = tile_out(args, place, columns, source, sizes[16], added, floor, tall, long, wrong)
+            floor = spread(number(args, -np.inf))
     if not total(wrong) == number(args, 0):
         for r in range(rows):
             for t in range(tiles):
@@ -176,6 +182,9 @@ def _tiles_out(args, y, x, m, sizes, pixels, row, rows, column, tiles, o, first,
                 if not _finite(args, place, columns, tall, long):
                     p, q = 4 * (row + r), 4 * (column + t)
                     _defined(args, place, columns, x, weight, bias, o, channels, sizes, p, q, tall, long)
+        if relu:
+            for p in range(bottom * columns):
+                store(shift(pixels, p * lanes), larger(zero, load(shift(pixels, p * lanes))))
     whole = columns == length
     runs, run = (1, bottom * columns) if whole else (bottom, columns)
     for r in range(runs):
@@ -210,11 +219,11 @@ def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 def multiply(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = x * weight + bias. A cell is a strip (see ``images``), for one of several parts of the blocks of channels.
+    """y = s(x * weight + bias). A cell is a strip (see ``images``), for one of several parts of the blocks of channels.
 
     Slots: y, x, U, bias, has bias, weight, sizes, worker scratch and its stride, the kernel ``product.block``, columns
     of a panel, parts, the kernel ``images`` or 0 where V is there already, V, elements of V from strip to strip, the
-    kernel ``weights`` or 0 where U is there already, input channels of a chunk.
+    kernel ``weights`` or 0 where U is there already, input channels of a chunk, s is relu.
     """
     y, x, u, sizes, parts = pointer(args, 0), pointer(args, 1), pointer(args, 2), integers(args, 6), integer(args, 11)
     scratch = shift(pointer(args, 7), worker * integer(args, 8))

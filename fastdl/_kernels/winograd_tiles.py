@@ -23,7 +23,7 @@ spread over the tile otherwise.
 from .block import number, shift
 from .compiler import inline
 from .moves import turn
-from .vectors import fma, load, spread, store, width
+from .vectors import fma, larger, load, spread, store, width
 
 A, B = 3 / 4, 3 / 2  # the points
 
@@ -165,8 +165,11 @@ def tiles_in(args, v, x, sizes, scratch, row, rows, column, tiles, start, end): 
 
 
 @inline
-def tile_out(args, target, columns, m, pitch, bias, height, length, wrong):  # type: ignore[no-untyped-def]
-    """The tile y = A' m A + bias of L channels, as much of it as lies in the result; wrong + NaN if not finite."""
+def tile_out(args, target, columns, m, pitch, bias, floor, height, length, wrong):  # type: ignore[no-untyped-def]
+    """The tile y = A' m A + bias, at least ``floor``, of L channels, as much of it as lies in the result.
+
+    Returns wrong, + NaN if a number is not finite.
+    """
     lanes = width(m)
     zero = spread(number(args, 0))
     a0, a1, a2, a3 = _column(args, m, pitch)
@@ -175,13 +178,17 @@ def tile_out(args, target, columns, m, pitch, bias, height, length, wrong):  # t
     d0, d1, d2, d3 = _column(args, shift(m, 3 * pitch), pitch)
     e0, e1, e2, e3 = _column(args, shift(m, 4 * pitch), pitch)
     f0, f1, f2, f3 = _column(args, shift(m, 5 * pitch), pitch)
-    wrong = _put_row(args, target, a0, b0, c0, d0, e0, f0, bias, length, wrong, zero)
+    wrong = _put_row(args, target, a0, b0, c0, d0, e0, f0, bias, floor, length, wrong, zero)
     if height > 1:
-        wrong = _put_row(args, shift(target, columns * lanes), a1, b1, c1, d1, e1, f1, bias, length, wrong, zero)
+        wrong = _put_row(args, shift(target, columns * lanes), a1, b1, c1, d1, e1, f1, bias, floor, length, wrong, zero)
     if height > 2:
-        wrong = _put_row(args, shift(target, 2 * columns * lanes), a2, b2, c2, d2, e2, f2, bias, length, wrong, zero)
+        wrong = _put_row(
+            args, shift(target, 2 * columns * lanes), a2, b2, c2, d2, e2, f2, bias, floor, length, wrong, zero
+        )
     if height > 3:
-        wrong = _put_row(args, shift(target, 3 * columns * lanes), a3, b3, c3, d3, e3, f3, bias, length, wrong, zero)
+        wrong = _put_row(
+            args, shift(target, 3 * columns * lanes), a3, b3, c3, d3, e3, f3, bias, floor, length, wrong, zero
+        )
     return wrong
 
 
@@ -200,16 +207,16 @@ def _column(args, m, pitch):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _put_row(args, target, m0, m1, m2, m3, m4, m5, bias, length, wrong, zero):  # type: ignore[no-untyped-def]
+def _put_row(args, target, m0, m1, m2, m3, m4, m5, bias, floor, length, wrong, zero):  # type: ignore[no-untyped-def]
     """One row of a tile."""
     lanes = width(target)
     y0, y1, y2, y3 = _summed(args, m0, m1, m2, m3, m4, m5)
     wrong = fma(y0, zero, fma(y1, zero, fma(y2, zero, fma(y3, zero, wrong))))
-    store(target, y0 + bias)
+    store(target, larger(floor, y0 + bias))
     if length > 1:
-        store(shift(target, lanes), y1 + bias)
+        store(shift(target, lanes), larger(floor, y1 + bias))
     if length > 2:
-        store(shift(target, 2 * lanes), y2 + bias)
+        store(shift(target, 2 * lanes), larger(floor, y2 + bias))
     if length > 3:
-        store(shift(target, 3 * lanes), y3 + bias)
+        store(shift(target, 3 * lanes), larger(floor, y3 + bias))
     return wrong

@@ -46,13 +46,19 @@ def _infer_conv2d(x: Spec, weight: Spec, bias: Spec | None, **attrs: Any) -> tup
 
 
 def _lower_conv2d(
-    lowering: Lowering, inputs: tuple[Operand, Operand, Operand | None], outputs: tuple[Operand], **attrs: Any
+    lowering: Lowering,
+    inputs: tuple[Operand, Operand, Operand | None],
+    outputs: tuple[Operand],
+    *,
+    activation: str = "identity",
+    **attrs: Any,
 ) -> None:
     (x, weight, bias), (y,) = inputs, outputs
     layout = attrs["layout"]
     result = place_for(lowering, y, layout)
     s = geometry(x.shape, weight.shape, attrs)
-    lower_forward(lowering, result, channels_first(lowering, x, layout), weight, bias, s)
+    images = channels_first(lowering, x, layout)
+    lower_forward(lowering, result, images, weight, bias, s, relu=activation == "relu")
     channels_back(lowering, result, y, layout)
 
 
@@ -64,7 +70,8 @@ def vjp_conv2d(grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[An
     return dx, dweight, _bias_grad(g, bias, attrs["layout"])
 
 
-conv2d = Primitive("conv2d", _infer_conv2d, _lower_conv2d, vjp_conv2d)
+# Plans give it an attribute ``activation``, which nobody differentiates any more.
+conv2d = Primitive("conv2d", _infer_conv2d, _lower_conv2d, vjp_conv2d, absorbs=("relu",))
 
 
 def _infer_input_grad(g: Spec, weight: Spec, bias: Spec | None, *, shape: Shape, **attrs: Any) -> tuple[Spec]:

@@ -27,14 +27,21 @@ _ENOUGH_CELLS = 16
 
 
 def lower_forward(
-    lowering: Lowering, y: Operand, x: Operand, weight: Operand, bias: Operand | None, geometry: Geometry
+    lowering: Lowering,
+    y: Operand,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None,
+    geometry: Geometry,
+    *,
+    relu: bool = False,
 ) -> None:
-    """y = x * weight + bias; x and y are NCHW."""
+    """y = s(x * weight + bias), s relu or nothing; x and y are NCHW."""
     filtering = _winograd.filtering(geometry, x.dtype)
     if filtering is not None:
-        _winograd.lower(lowering, y, x, weight, bias, filtering)
+        _winograd.lower(lowering, y, x, weight, bias, filtering, relu=relu)
         return
-    _correlate(lowering, y, x, weight, bias, geometry, transposed=False)
+    _correlate(lowering, y, x, weight, bias, geometry, transposed=False, relu=relu)
 
 
 def lower_input_grad(
@@ -57,11 +64,12 @@ def _correlate(
     geometry: Geometry,
     *,
     transposed: bool,
+    relu: bool = False,
 ) -> None:
     if y.size == 0:
         return
     if _depthwise.fits(geometry):
-        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, transposed=transposed)
+        _depthwise.lower_correlation(lowering, y, x, weight, bias, geometry, transposed=transposed, relu=relu)
         return
     s = geometry
     plan = backward if transposed else forward
@@ -97,7 +105,7 @@ def _correlate(
     work = work_of(geometry, y)
     where = "the images themselves" if cut.own else "images copied into padded planes"
     lowering.note(algorithm=f"a sum over {sum(map(len, taps))} taps of products", why=f"pixels are read in {where}")
-    lowering.launch(_CORRELATE, y.dtype, [*arguments, planes, product], cells=cells, work=work)
+    lowering.launch(_CORRELATE, y.dtype, [*arguments, planes, product, int(relu)], cells=cells, work=work)
 
 
 class _Cut(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec
 from ._door import describe
-from ._product import Factors, lower_pack, lower_product, packed_shape
+from ._product import Factors, lower_pack, lower_product, packed_shape, takes_tiles
 
 
 def infer_dense(x: Spec, weight: Spec, bias: Spec | None, *, activation: str) -> tuple[Spec]:
@@ -48,6 +48,12 @@ def _factors(x: Operand, weight: Operand, rows: int) -> Factors:
     return Factors(x, weight, rows, columns, depth, (), (), False, True)
 
 
+def packs(x: Spec, weight: Spec) -> bool:
+    """Whether a layer packs its weight."""
+    rows, (columns, depth) = math.prod(x.shape[:-1]), weight.shape
+    return takes_tiles(rows, columns, depth)
+
+
 pack_weight = Primitive(
     "dense_pack",
     _infer_packed,
@@ -60,7 +66,7 @@ def _lower_prepared(lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[
     lower_product(lowering, y, _factors(x, weight, math.prod(x.shape[:-1])), bias, activation, packed)
 
 
-# Eager only: what is recorded takes the weight itself.
+# What is recorded takes the weight itself; plans put this in its place.
 prepared_dense = Primitive(
     "dense_prepared", lambda x, weight, bias, packed, **attrs: infer_dense(x, weight, bias, **attrs), _lower_prepared
 )

@@ -169,8 +169,9 @@ def lower_correlation(
     s: Geometry,
     *,
     transposed: bool,
+    relu: bool = False,
 ) -> None:
-    """The convolution or, ``transposed``, its gradient with respect to the images, plus a bias."""
+    """The convolution or, ``transposed``, its gradient with respect to the images, plus a bias; then perhaps relu."""
     plan = _backward if transposed else _forward
     sources, results = (s.out_channels, 1) if transposed else (1, s.out_channels)
     layout = _layout(s, plan(s.rows), plan(s.columns), sources, results, y.dtype.itemsize)
@@ -178,7 +179,7 @@ def lower_correlation(
     scratch, stride = lowering.worker_scratch(layout.planes + taps + layout.phase, y.dtype)
     tables = [lowering.constant(table) for table in (layout.sizes, *layout.tables)]
     arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, *tables, scratch, stride]
-    arguments += [layout.planes, layout.planes + taps, Kernel("stencil", "correlate").address(y.dtype.name)]
+    arguments += [layout.planes, layout.planes + taps, Kernel("stencil", "correlate").address(y.dtype.name), int(relu)]
     work = _work(s, y)
     lowering.note(algorithm="depthwise", why="each channel has kernels of its own: nothing to multiply across channels")
     lowering.launch(Kernel("depthwise", "correlate"), y.dtype, arguments, cells=layout.cells, work=work)

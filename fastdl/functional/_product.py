@@ -87,7 +87,7 @@ def lower_product(
         return
     stack = broadcast_shape("matmul", f.stack_a, f.stack_b)
     matrices = math.prod(stack)
-    if matrices == 1 and round_up(f.rows, 4) * round_up(f.columns, 2) * f.depth <= _SMALL_TERMS:
+    if matrices == 1 and _is_small(f.rows, f.columns, f.depth):
         arguments: list[Argument | Operand] = [y, f.a, f.b, bias, bias is not None, f.rows, f.columns, f.depth]
         work = 0.2 * f.rows * f.columns * f.depth
         lowering.note(algorithm="three loops", why=f"at most {_SMALL_TERMS} products need no preparation")
@@ -102,6 +102,15 @@ def lower_product(
         _tiles(lowering, y, f, stack, bias, relu, packed)
     if code and not relu:
         lower_activation(lowering, activation, y, (y,), {})
+
+
+def _is_small(rows: int, columns: int, depth: int) -> bool:
+    return round_up(rows, 4) * round_up(columns, 2) * depth <= _SMALL_TERMS
+
+
+def takes_tiles(rows: int, columns: int, depth: int) -> bool:
+    """Whether the product of one matrix with a transposed one runs in tiles, which read the latter packed."""
+    return rows > _FEW_ROWS_MOST and columns * depth > 0 and not _is_small(rows, columns, depth)
 
 
 def _work(f: Factors, matrices: int) -> float:

@@ -160,7 +160,7 @@ def _vjp_dense(
     return dense_backward(grads[0], *inputs, activation=activation, output=outputs[0])
 
 
-_dense = Primitive("dense", infer_dense, lower_dense, _vjp_dense)
+_dense = Primitive("dense", infer_dense, lower_dense, _vjp_dense, absorbs=FUSED[1:])
 
 
 def _activation(op_name: str, activation: str | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import Array, Lowering, Operand, Primitive, Shape, Spec, Symbol, execute
 from . import _winograd
 from ._conv_primitives import conv2d, geometry, vjp_conv2d
-from ._dense_primitives import pack_weight, prepared_dense
+from ._dense_primitives import pack_weight, packs, prepared_dense
 from ._door import floats
 from ._images import channels_back, channels_first, place_for
 
@@ -37,13 +37,16 @@ def _infer(x: Spec, weight: Spec, bias: Spec | None, panels: Spec, **attrs: Any)
     return conv2d.infer(x, weight, bias, **attrs)
 
 
-def _lower(lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand], **attrs: Any) -> None:
+def _lower(
+    lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand], *, activation: str = "identity", **attrs: Any
+) -> None:
     (x, weight, bias, panels), (y,) = inputs, outputs
     s = _winograd.filtering(geometry(x.shape, weight.shape, attrs), x.dtype, prepared=True)
     assert s is not None
     layout = attrs["layout"]
     result = place_for(lowering, y, layout)
-    _winograd.lower(lowering, result, channels_first(lowering, x, layout), weight, bias, s, panels)
+    images = channels_first(lowering, x, layout)
+    _winograd.lower(lowering, result, images, weight, bias, s, panels, relu=activation == "relu")
     channels_back(lowering, result, y, layout)
 
 
@@ -52,7 +55,22 @@ def _vjp(grads: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **
     return (*vjp_conv2d(grads, inputs[:3], outputs, **attrs), None)
 
 
-_prepared_conv2d = Primitive("conv2d_prepared", _infer, _lower, _vjp)
+_prepared_conv2d = Primitive("conv2d_prepared", _infer, _lower, _vjp, absorbs=("relu",))
+
+
+def preparation(
+    primitive: str, specs: Sequence[Spec | None], attrs: dict[str, Any]
+) -> tuple[Primitive, Primitive] | None:
+    """For a primitive that makes its weight ready before it computes: what does that alone, and what computes the rest
+    with it as one more input, to the same bits. None for others."""
+    if primitive not in ("dense", "conv2d"):
+        return None
+    x, weight, _ = specs
+    assert x is not None and weight is not None
+    if primitive == "dense":
+        return (pack_weight, prepared_dense) if packs(x, weight) else None
+    s = _winograd.filtering(geometry(x.shape, weight.shape, attrs), x.dtype)
+    return (_panels, _prepared_conv2d) if s is not None and _winograd.shares_panels(s, x.dtype) else None
 
 
 class PreparedWeight:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Tensor
-from ..ops import Array, Spec
+from ..ops import Array, Spec, prepared
 from ..options import current_precision
 from ..plan import Plan
 from ..tree import flatten, unflatten
@@ -33,8 +33,9 @@ class Inference:
         buffers, buffer_structure = flatten(self._model.buffers())
         return parameters, structure, buffers, buffer_structure
 
-    def _plan(self, spec: Spec) -> Plan:
-        key = spec, current_precision()
+    def _plan(self, spec: Spec, *, again: bool = False) -> Plan:
+        """The plan for a batch; ``again``: for several of them, with what depends on the parameters alone done once."""
+        key = spec, current_precision(), again
         if key not in self._plans:
             parameters, structure, buffers, buffer_structure = self._arrays()
             with Graph() as graph:
@@ -47,7 +48,8 @@ class Inference:
                     training=False,
                     buffers=unflatten(buffer_structure, states) if states else None,
                 )
-                self._plans[key] = Plan(graph, [x, *inputs], [self._checked(graph, y, spec.shape[0])])
+                results = [self._checked(graph, y, spec.shape[0])]
+                self._plans[key] = Plan(graph, [x, *inputs], results, lasting=inputs if again else ())
         return self._plans[key]
 
     def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
@@ -68,14 +70,30 @@ class Inference:
     def __call__(self, x: Any, batch_size: int) -> Array:
         """The model's raw outputs for all samples."""
         dtype = batch_dtype(x, self._model)
-        parameters, _, buffers, _ = self._arrays()
-        parts = []
-        for start in range(0, len(x), batch_size):
-            batch = np.ascontiguousarray(x[start : start + batch_size], dtype)
-            parts += self._plan(Spec(batch.shape, batch.dtype))([batch, *parameters, *buffers])
-        if not parts:
+        if len(x) == 0:
             return np.empty((0, *self.output_shape(x)[1:]), self._model.dtype)
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+        parameters, _, buffers, _ = self._arrays()
+        values = [*parameters, *buffers]
+        if len(x) <= batch_size:
+            (y,) = self._plan(Spec(x.shape, dtype))([np.ascontiguousarray(x, dtype), *values])
+            return y
+        values = [prepared(a) for a in values]
+        whole = len(x) // batch_size * batch_size
+        plan = self._plan(Spec((batch_size, *x.shape[1:]), dtype), again=True)
+        y = np.empty((len(x), *plan.outputs[0].shape[1:]), plan.outputs[0].dtype)
+        run = None
+        for start in range(0, whole, batch_size):
+            end = start + batch_size
+            arrays, results = [prepared(np.ascontiguousarray(x[start:end], dtype)), *values], [y[start:end]]
+            if run is None:
+                run = plan.bind(arrays, results)
+            else:
+                plan.move(run, arrays, results)
+            run.run_in_time()
+        if whole < len(x):
+            rest = np.ascontiguousarray(x[whole:], dtype)
+            (y[whole:],) = self._plan(Spec(rest.shape, dtype))([rest, *values])
+        return y
 
 
 def outputs_of(model: Any, x: Any, batch_size: int, caller: str) -> Array:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastdl._kernels import STATUS, Buffer, ProgramBuilder, address_of, arena, threads
-from fastdl._kernels.program import _STATUS, ARENA_BASE, CONSTANT_BASE
+from fastdl._kernels.launches import ARENA_BASE, CONSTANT_BASE
+from fastdl._kernels.program import _STATUS
 
 
 def external(n):
