@@ -38,6 +38,17 @@ def advance(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     integers(args, 0)[0] = integers(args, 1)[0] + integer(args, 2)
 
 
+def tally(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """What ends a step: the running total, and counters moved on. One cell.
+
+    Slots: 0 total and 1 total before (first type, float64), 2 value (second type), 3 its weight, 4 how many counters;
+    for each counter then y, counter, by.
+    """
+    pointer(args, 0)[0] = pointer(args, 1)[0] + real(args, 3) * second(args, 2)[0]
+    for i in range(5, 5 + 3 * integer(args, 4), 3):
+        integers(args, i)[0] = integers(args, i + 1)[0] + integer(args, i + 2)
+
+
 def accumulate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = total + weight value. One cell. Slots: y and total (first type, float64), value (second type), weight."""
     pointer(args, 0)[0] = pointer(args, 1)[0] + real(args, 3) * second(args, 2)[0]

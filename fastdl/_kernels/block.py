@@ -223,6 +223,20 @@ def call_parallel_for(
     return types.void(*[types.intp] * 7), codegen
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def rolled(typing_context: Any) -> Any:
+    """Inside a loop: LLVM leaves it one loop. To prepare for copies of the body takes dozens of instructions, which a
+    loop of a few rounds does not earn back (measured: a fifth of a step of a narrow network)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        # What is convergent may not be made depend on a new condition, such as that of a loop over what is left.
+        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+        builder.call(nothing, [], attrs=("convergent",))
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def _bits(floating: Any, integral: Any, to_integer: bool) -> Any:
     source, target = (floating, integral) if to_integer else (integral, floating)
 

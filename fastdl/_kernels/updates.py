@@ -8,6 +8,7 @@ may be equal to it would not be vectorised. Letters: p parameters, g gradient, v
 
 import numpy as np
 
+from . import vector_math as vm
 from .block import address, doubles, from_bits, integer, integers, number, pointer, real, shift, stack
 from .compiler import inline
 
@@ -72,18 +73,20 @@ def adam(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= rate m / bias1 / (sqrt(v / bias2) + eps).
 
     Weight decay: g += decay p before, or decoupled p *= 1 - rate decay. Slots: p, p before, g, n, rate, decay, m,
-    m before, v, v before, step, beta1, beta2, 1 - beta1, 1 - beta2, eps, decoupled.
+    m before, v, v before, step, beta1, beta2, 1 - beta1, 1 - beta2, eps, decoupled, log beta1, log beta2.
     """
     first, last = lo * 4096, min(integer(args, 3), hi * 4096)
     p, g = _moved(args, 0, 1, first, last), pointer(args, 2)
     m, v = _moved(args, 6, 7, first, last), _moved(args, 8, 9, first, last)
-    rate, t, beta1, beta2 = doubles(args, 4)[0], integers(args, 10)[0] + 1, _double(args, 11), _double(args, 12)
+    rate, t = doubles(args, 4)[0], np.float64(integers(args, 10)[0] + 1)
     decay, kept = real(args, 5), number(args, 1)
     if integer(args, 16):
         decay, kept = number(args, 0), number(args, 1 - rate * _double(args, 5))
-    # Of the fraction, both parts times sqrt(bias2): one division less for each number.
-    root = np.sqrt(1 - beta2 ** np.float64(t))
-    size, eps = number(args, rate * root / (1 - beta1 ** np.float64(t))), number(args, root * _double(args, 15))
+    # 1 - beta^t, which keeps its digits so; a call of libm's pow costs as much as 100 parameters. Both parts of the
+    # fraction times sqrt(bias2): one division less for each number.
+    root = np.sqrt(-vm.expm1(t * _double(args, 18)))
+    size = number(args, rate * root / -vm.expm1(t * _double(args, 17)))
+    eps = number(args, root * _double(args, 15))
     # 1 - beta is an argument: were it computed here, LLVM would turn b v + (1 - b) x into x + b (v - x), which cancels.
     old1, old2, new1, new2 = real(args, 11), real(args, 12), real(args, 13), real(args, 14)
     for i in range(first, last):

@@ -5,6 +5,7 @@ bits of the rounded quotient, which already holds the exponent's bias. Results b
 soon as k is below the least exponent: in float32 below 2**-126.5, in float64 below 2**-1022.5.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -30,34 +31,53 @@ _DOUBLE = (
 )
 
 
+def power(builder: Any, x: Any) -> Any:
+    """e**x in every lane of LLVM's vector ``x``."""
+    p, factor = _parts(builder, x)
+    return multiply_add(builder, p, factor, factor)
+
+
+def power_less_one(builder: Any, x: Any) -> Any:
+    """e**x - 1, exact to the last digits where x is small."""
+    p, factor = _parts(builder, x)
+    return multiply_add(builder, p, factor, builder.fsub(factor, constant(x, 1.0)))
+
+
+def _parts(builder: Any, x: Any) -> tuple[Any, Any]:
+    """p and f with e**x = (1 + p) f, where f is a power of 2 and p is small."""
+    single = isinstance(x.type.element, ir.FloatType)
+    mantissa, bias, least, ln2_high, ln2_low, coefficients = _SINGLE if single else _DOUBLE
+    integers = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
+    floor = constant(x, least)
+    x = builder.select(builder.fcmp_ordered(">", floor, x), floor, x)
+    # The sum's last bits are k + bias: its units digit is its last bit.
+    magic = constant(x, 1.5 * 2.0**mantissa + bias)
+    shifted = multiply_add(builder, x, constant(x, 1.4426950408889634), magic)
+    k = builder.fsub(shifted, magic)
+    r = multiply_add(builder, k, constant(x, -ln2_high), x)
+    r = multiply_add(builder, k, constant(x, -ln2_low), r)
+    p = polynomial(builder, r, coefficients)
+    p = multiply_add(builder, p, builder.fmul(r, r), r)
+    places = ir.Constant(integers, [mantissa] * integers.count)
+    return p, builder.bitcast(builder.shl(builder.bitcast(shifted, integers), places), x.type)
+
+
+def constant(like: Any, value: float) -> Any:
+    """``value`` in every lane of a vector like LLVM's ``like``."""
+    return ir.Constant(like.type, [value] * like.type.count)
+
+
+def polynomial(builder: Any, x: Any, coefficients: Sequence[float]) -> Any:
+    """Horner's rule, the coefficient of the highest power first."""
+    p = constant(x, coefficients[0])
+    for c in coefficients[1:]:
+        p = multiply_add(builder, p, x, constant(x, c))
+    return p
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def _exp(typing_context: Any, x: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        (x,) = values
-        single = isinstance(x.type.element, ir.FloatType)
-        mantissa, bias, least, ln2_high, ln2_low, coefficients = _SINGLE if single else _DOUBLE
-        integers = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
-
-        def constant(value: float, kind: Any = x.type) -> Any:
-            return ir.Constant(kind, [value] * kind.count)
-
-        floor = constant(least)
-        x = builder.select(builder.fcmp_ordered(">", floor, x), floor, x)
-        # The sum's last bits are k + bias: its units digit is its last bit.
-        magic = constant(1.5 * 2.0**mantissa + bias)
-        shifted = multiply_add(builder, x, constant(1.4426950408889634), magic)
-        k = builder.fsub(shifted, magic)
-        r = multiply_add(builder, k, constant(-ln2_high), x)
-        r = multiply_add(builder, k, constant(-ln2_low), r)
-        p = constant(coefficients[0])
-        for c in coefficients[1:]:
-            p = multiply_add(builder, p, r, constant(c))
-        p = multiply_add(builder, p, builder.fmul(r, r), r)
-        bits = builder.shl(builder.bitcast(shifted, integers), constant(mantissa, integers))
-        power = builder.bitcast(bits, x.type)
-        return multiply_add(builder, p, power, power)
-
-    return x(x), codegen
+    return x(x), lambda context, builder, signature, values: power(builder, values[0])
 
 
 @in_order  # Numba gives the options of the function that an intrinsic stands in to its instructions

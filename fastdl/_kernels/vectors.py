@@ -3,8 +3,8 @@
 A ``Vector`` is one register of numbers of a kernel's type: 16 float32 with AVX-512, 8 with AVX2, 4 with SSE and NEON.
 The words: ``load``, ``store``; ``first`` and ``put_first`` (the first n lanes: the end of a row); ``stream`` (a store
 past the cache, for results that are larger than it); ``spread`` (one number in all lanes); ``fma`` (a b + c);
-``larger``, ``smaller``, ``where_equal``; ``total`` and ``largest`` (over the lanes, in a fixed order); ``transpose``;
-+ - * / between vectors. Pointers need the alignment of their elements only, but for ``stream``.
+``larger``, ``smaller``, ``where_equal``, ``where_at_most``; ``total``, ``largest`` (over the lanes, in a fixed order);
+``transpose``; + - * / between vectors. Pointers need the alignment of their elements only, but for ``stream``.
 
 What a vector does is the same in every lane and in every position, so the bits of a result do not depend on where a
 loop's vector part ends.
@@ -225,14 +225,18 @@ def rounded(typing_context: Any, x: Any) -> Any:
     return x(x), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def where_equal(typing_context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
-    """``then`` in the lanes where a == b, ``otherwise`` in the others and where either is NaN."""
+def _where(comparison: str) -> Any:
+    def typed(typing_context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(comparison, values[0], values[1]), values[2], values[3])
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.select(builder.fcmp_ordered("==", values[0], values[1]), values[2], values[3])
+        return a(a, a, a, a), codegen
 
-    return a(a, a, a, a), codegen
+    return intrinsic(typed)
+
+
+where_equal = _where("==")  # (a, b, then, otherwise): ``otherwise`` also in the lanes where a or b is NaN
+where_at_most = _where("<=")
 
 
 def _halving(step: Any) -> Any:

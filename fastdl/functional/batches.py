@@ -123,6 +123,32 @@ def accumulate(total: Any, value: Any, *, weight: float) -> Any:
     return _accumulate(total, value, weight=float(weight))[0]
 
 
+_COUNTERS = 4  # at most, in one tally
+
+
+def _infer_tally(total: Spec, value: Spec, *counters: Spec | None, weight: float, by: tuple[int, ...]) -> Any:
+    return (*_infer_accumulate(total, value, weight), *(c for c in counters if c is not None))
+
+
+def _lower_tally(
+    lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[Operand, ...], weight: float, by: tuple[int, ...]
+) -> None:
+    (total, value, *counters), (y, *ends) = inputs, outputs
+    arguments: list[Any] = [y, total, value, weight, len(by)]
+    for end, counter, step in zip(ends, counters, by, strict=False):
+        arguments += [end, counter, step]
+    lowering.launch(Kernel("batches", "tally"), [_FLOAT64, value.dtype], arguments, cells=1, work=1)
+
+
+_tally = Primitive("tally", _infer_tally, _lower_tally, in_place=((0, 0), *((1 + i, 2 + i) for i in range(_COUNTERS))))
+
+
+def tally(total: Any, value: Any, *counters: Any, weight: float, by: tuple[int, ...]) -> tuple[Any, ...]:
+    """:func:`accumulate`, and :func:`advance` of up to four counters by ``by`` each, in one launch."""
+    rest = [None] * (_COUNTERS - len(counters))
+    return _tally(total, value, *counters, *rest, weight=float(weight), by=by)
+
+
 def _infer_count(total: Spec, scores: Spec, target: Spec) -> tuple[Spec]:
     if target.dtype == INT64:
         fits = len(scores.shape) >= 2 and scores.shape[1] > 0 and target.shape == scores.shape[:1] + scores.shape[2:]

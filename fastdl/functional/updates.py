@@ -5,6 +5,7 @@ changed in place, but a plan may put the new values where the old ones were. Ste
 () or numbers; as arrays they may change while a plan runs. No gradient flows through an update.
 """
 
+import math
 from typing import Any
 
 from ..ops import Lowering, Operand, Primitive, Spec, op
@@ -43,7 +44,9 @@ def _lower_adam(
     (p, g, m, v, step, lr), (new, new_m, new_v) = inputs, outputs
     parameters = [new, p, g, p.size, lr, weight_decay]
     rates = [*betas, *(1 - beta for beta in betas)]
-    launch(lowering, "adam", p, [*parameters, new_m, m, new_v, v, step, *rates, eps, int(decoupled)], 0.5)
+    logarithms = [math.log(beta) if beta > 0 else -math.inf for beta in betas]
+    arguments = [*parameters, new_m, m, new_v, v, step, *rates, eps, int(decoupled), *logarithms]
+    launch(lowering, "adam", p, arguments, 0.5)
 
 
 def _infer_sgd(p: Spec, g: Spec, lr: Spec, **attrs: Any) -> tuple[Spec]:

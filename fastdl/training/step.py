@@ -12,10 +12,12 @@ import numpy as np
 from .. import autodiff
 from .. import functional as F
 from ..functional import batches
+from ..functional.narrow import narrow_step
 from ..graph import Graph, Tensor
 from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
+from . import narrow
 from .losses import Loss, batch_targets
 from .sources import Source
 
@@ -111,36 +113,86 @@ def plan_step(
 ) -> Plan:
     """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order, or ``arrays`` that are like
     them but for the piece of data."""
-    step = record_step(model, memory, loss, optimizer, batch, memory.arrays if arrays is None else arrays)
+    given = memory.arrays if arrays is None else arrays
+    step = record_step(model, memory, loss, optimizer, batch, given, fused=True)
     return Plan(step.graph, list(step.inputs.values()), [], step.updates)
 
 
 def record_step(
-    model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array]
+    model: Any,
+    memory: Memory,
+    loss: Loss,
+    optimizer: Any,
+    batch: int,
+    arrays: dict[str, Array],
+    *,
+    fused: bool = False,
 ) -> Recorded:
-    """A step on ``batch`` samples as a graph."""
+    """A step on ``batch`` samples as a graph; ``fused``: in one node where one can do it."""
     with Graph() as graph:
         inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in arrays.items()}
         parameters = memory.split(inputs["flat"])
-        value, outputs, y, updates = _forward(model, memory, loss, inputs, parameters, batch)
+        forward = _forward(model, memory, loss, inputs, parameters, batch)
+        value, outputs, updates = forward.value, forward.outputs, forward.updates
         flat_grad = None
+        if fused:
+            value, outputs, flat_grad = _fused(inputs, forward, loss) or (value, outputs, None)
         if parameters:
-            grads = autodiff.gradients(graph, [(value, np.ones((), value.dtype))], parameters)
-            flat_grad = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in grads])
+            if flat_grad is None:
+                grads = autodiff.gradients(graph, [(value, np.ones((), value.dtype))], parameters)
+                flat_grad = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in grads])
             updates += _update(memory, optimizer, inputs, flat_grad)
-        updates.append((inputs["total"], batches.accumulate(inputs["total"], value, weight=float(batch))))
         if "correct" in inputs:
             outputs = F.subtract(outputs, loss.threshold) if loss.threshold else outputs
-            updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, y)))
-        updates.append((inputs["position"], batches.advance(inputs["position"], by=batch)))
-        updates.append((inputs["step"], batches.advance(inputs["step"], by=1)))
-        return Recorded(graph, inputs, updates, value, flat_grad)
+            updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, forward.y)))
+        return Recorded(graph, inputs, _with_counters(inputs, value, updates, batch), value, flat_grad)
+
+
+class _Forward(NamedTuple):
+    """The forward pass of the batch at ``position``; ``updates`` are those of the model's buffers."""
+
+    value: Any
+    outputs: Any
+    x: Any
+    y: Any
+    updates: list[tuple[Tensor, Any]]
+    weight: Any
+
+
+def _fused(inputs: dict[str, Tensor], forward: _Forward, loss: Loss) -> tuple[Any, Any, Any] | None:
+    """Loss, outputs and gradient of a narrow chain by the launch that does all of it; None for other models."""
+    value, outputs, x, y, _, weight = forward
+    converted = weight is not None and inputs["weight"].dtype != weight.dtype
+    if converted or x.node.primitive.name != "gather_batch":  # but from a sparse matrix
+        return None
+    chain = narrow.find(value, outputs, x, y, inputs["flat"], weight, checked=loss.name is not None)
+    if chain is None:
+        return None
+    counted = "correct" in inputs
+    data = [inputs.get(name) for name in ("x", "y", "weight", "order", "position", "flat")]
+    value, grad, *scores = narrow_step(*data, batch=x.shape[0], **chain._asdict(), scores=counted)
+    return value, F.reshape(scores[0], outputs.shape) if counted else outputs, grad
+
+
+def _with_counters(
+    inputs: dict[str, Tensor], value: Any, updates: list[tuple[Tensor, Any]], batch: int
+) -> list[tuple[Tensor, Any]]:
+    """The updates with the running total and all that counts moved on, in one launch."""
+    counters = {inputs["position"]: batch, inputs["step"]: 1}
+    rest = []
+    for old, new in updates:
+        node = new.node if isinstance(new, Tensor) else None
+        if node is not None and node.primitive.name == "advance" and node.inputs[0] is old and len(counters) < 4:
+            counters[old] = node.attrs["by"]
+        else:
+            rest.append((old, new))
+    moved = batches.tally(inputs["total"], value, *counters, weight=float(batch), by=tuple(counters.values()))
+    return [*rest, *zip((inputs["total"], *counters), moved, strict=True)]
 
 
 def _forward(
     model: Any, memory: Memory, loss: Loss, inputs: dict[str, Tensor], parameters: list[Any], batch: int
-) -> tuple[Any, Any, Any, list[tuple[Tensor, Any]]]:
-    """Loss, outputs and targets of the batch at ``position``, and the updates of the model's buffers."""
+) -> _Forward:
 
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
@@ -164,14 +216,12 @@ def _forward(
     if buffers:
         outputs, new_buffers = outputs
         updates += zip(buffers, flatten(new_buffers)[0], strict=True)
-    if "weight" in inputs:
-        value = loss.weighted(outputs, y, gather("weight", memory.dtype))
-    else:
-        value = loss(outputs, y)
+    weight = gather("weight", memory.dtype) if "weight" in inputs else None
+    value = loss(outputs, y) if weight is None else loss.weighted(outputs, y, weight)
     if not isinstance(value, Tensor) or value.shape != ():
         got = f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
         raise ValueError(f"fit: the loss returned {got}; expected a number made of the outputs: reduce it with np.mean")
-    return value, outputs, y, updates
+    return _Forward(value, outputs, x, y, updates, weight)
 
 
 def _update(memory: Memory, optimizer: Any, inputs: dict[str, Tensor], grad: Any) -> list[tuple[Tensor, Any]]:

@@ -10,6 +10,7 @@ from fastdl._kernels.block import integer, integers, number, pointer, real, shif
 from fastdl._kernels.compiler import inline
 from fastdl._kernels.vector_exp import exp
 from fastdl._kernels.vector_max import maximum
+from fastdl._kernels.vector_squashing import logits_loss, logits_slope, sigmoid, tanh
 
 
 def add(args, lo, hi, worker):
@@ -183,3 +184,14 @@ def powers(args, lo, hi, worker):
         power = exp(v.load(shift(x, i)))
         v.store(shift(y, i), power)
         v.store(shift(z, i), v.where_equal(power, zeros, marks, power))
+
+
+def squash(args, lo, hi, worker):
+    """Each function of ``vector_squashing``, n numbers each. Slots: tanh, sigmoid, loss, slope, x, t, n."""
+    x, t, n = pointer(args, 4), pointer(args, 5), integer(args, 6)
+    for i in range(0, n, v.width(x)):
+        a, b = v.load(shift(x, i)), v.load(shift(t, i))
+        v.store(shift(pointer(args, 0), i), tanh(a))
+        v.store(shift(pointer(args, 1), i), sigmoid(a))
+        v.store(shift(pointer(args, 2), i), logits_loss(a, b))
+        v.store(shift(pointer(args, 3), i), logits_slope(a, b))
