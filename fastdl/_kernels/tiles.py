@@ -48,27 +48,31 @@ def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """A stack of products. A cell is a tile of y of one matrix, and one of the parts of its sums.
 
     Slots: 0 y, a, b, 3 bias or null, 4 relu, 5 M, N, K, 8 strides of a (row, term) and of b (term, column), 12 outer
-    axes, their shape, strides of a and b along them, 16 rows and columns of a tile, 18 parts of the sums and the terms
-    of a part, 20 terms of a piece, 21 what is done with b (0 read in place, 1 packed by ``pack``, 2 packed here), 22
-    whether rows of a are packed here, 23 columns of a panel, 24 worker scratch and its stride, 26 of which the panel
-    takes, 27 the kernel ``product.block``. With several parts y is a stack of partial sums, without bias.
+    axes, their shape, strides of a and b along them, 16 tiles down and across, 18 parts of the sums and the terms of a
+    part, 20 terms of a piece, 21 what is done with b (0 read in place, 1 packed by ``pack``, 2 packed here), 22 whether
+    rows of a are packed here, 23 columns of a panel, 24 worker scratch and its stride, 26 of which the panel takes, 27
+    the kernel ``product.block``, 28 whether tiles are counted down first. With several parts y is a stack of partial
+    sums, without bias.
+
+    Tiles are of nearly equal size, down to a row, across to a panel.
     """
     rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
     row_a, step_a, step_b, column_b = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
     axes, shape, strides_a, strides_b = integer(args, 12), integers(args, 13), integers(args, 14), integers(args, 15)
-    tile_rows, tile_columns = integer(args, 16), integer(args, 17)
+    down, across, down_first = integer(args, 16), integer(args, 17), integer(args, 28)
     parts, part_terms, piece = integer(args, 18), integer(args, 19), integer(args, 20)
     form, copies, panel_width = integer(args, 21), integer(args, 22), integer(args, 23)
     panel = shift(pointer(args, 24), worker * integer(args, 25))
     own_rows = shift(panel, integer(args, 26))
-    down, across = -(-rows // tile_rows), -(-columns // tile_columns)
+    panels = -(-columns // panel_width)
     block = stack_integers(args, 19)
     block[6], block[10], block[11], block[18] = 0, 1, 0, 0
     block[5], block[16] = 0, 0
     for cell in range(lo, hi):
-        j, i = cell % across * tile_columns, cell // across % down * tile_rows
-        part, matrix = cell // (across * down) % parts, cell // (across * down * parts)
-        m, n = min(tile_rows, rows - i), min(tile_columns, columns - j)
+        tile, part, matrix = cell % (down * across), cell // (down * across) % parts, cell // (down * across * parts)
+        tile_i, tile_j = (tile % down, tile // down) if down_first else (tile // across, tile % across)
+        i, j = rows * tile_i // down, panels * tile_j // across * panel_width
+        m, n = rows * (tile_i + 1) // down - i, min(columns, panels * (tile_j + 1) // across * panel_width) - j
         y = shift(pointer(args, 0), ((matrix * parts + part) * rows + i) * columns + j)
         a = shift(pointer(args, 1), offset(matrix, axes, shape, strides_a) + i * row_a)
         b = pointer(args, 2)

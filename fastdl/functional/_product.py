@@ -13,9 +13,13 @@ else                      ``tiles.tiles`` of ``product.block``  at the limit of 
 ========================  ====================================  ================================================
 
 ``tiles``: b is packed once for all (``tiles.pack``) where several tiles share it, panel by panel in the tile that
-needs it where M is one tile high, and read in place where few rows look at it. Rows of a are copied where they lie a
-large power of two apart or where a is transposed, if several panels look at them. Sums longer than 1024 that leave
-fewer than 16 tiles are cut into parts, whose sums are added up in order.
+needs it where M is one tile high, and read in place where few rows look at it, or some hundreds unless the rows of b
+lie a large power of two apart. Rows of a are read in place, too, but
+for a transposed a that many panels look at: it is turned. (Rows that lie a large power of two apart, and so in the same
+sets of the caches, do not suffer: few are read at a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size,
+an even number if that can be, and counted along the longer side of y: two threads get equal shares, and read as little
+as can be of what they share. Sums longer than 1024 that leave fewer than 8 tiles are cut into parts, whose sums are
+added up in order.
 """
 
 import math
@@ -35,12 +39,16 @@ _FEW_ROWS, _ALONG_ROWS = Kernel("tiles", "few_rows"), Kernel("tiles", "along_row
 _SMALL_TERMS = 512  # products of at most so many terms take the kernel without preparations
 _WIDE_BYTES = 16 * 1024  # of a row of b that ``along_rows`` reads on end: narrower pieces halve the memory's speed
 _ALONG_TERMS = 64  # the least terms of a part of its sums
-_ENOUGH_CELLS = 16  # tiles are cut smaller until there are so many of them
-_PIECE_BYTES = 1024  # of a column of a panel, or a row of a: a panel of 64 columns takes 64 kB, 6 rows of a 6 kB
+_ENOUGH_CELLS = 16  # of what waits for memory
+_ENOUGH_TILES = 8  # tiles are cut smaller until there are so many of them: first across, then,
+_FEW_TILES = 4  # while there are fewer than that, down, which may need a b that is packed beforehand
+_PIECE_BYTES = 2048  # of a column of a panel, or a row of a: a panel of 64 columns takes 128 kB, 6 rows of a 12 kB
 _TILE_ROWS, _TILE_COLUMNS = 128, 512
+_COPIED_FOR_PANELS = 4  # more panels than that gain what it costs to turn a transposed a
 _FEW_ROWS_MOST, _ALONG_MOST = 8, 4
 _PART_TERMS = 1024  # the least terms of a part of the sums
-_IN_PLACE_ROWS = 24  # b is read in place by so many rows at most: packing would cost more than it gains
+_IN_PLACE_ROWS = 256  # b is read in place by so many rows at most: packing would cost more than it gains
+_IN_PLACE_ROWS_ALIASED, _ALIASED_BYTES = 24, 2048  # or so many, if its rows lie a multiple of that apart
 
 
 class Factors(NamedTuple):
@@ -157,8 +165,8 @@ def _along_rows(lowering: Lowering, y: Operand, f: Factors, stack: Shape, bias: 
 class _Blocking(NamedTuple):
     """How ``tiles`` cuts a product."""
 
-    tile_rows: int
-    tile_columns: int
+    down: int  # tiles
+    across: int
     parts: int
     part_terms: int
     piece: int
@@ -178,29 +186,29 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
     itemsize = f.b.dtype.itemsize
     width = _panel_width(f.columns, itemsize)
     piece = _even(f.depth, _PIECE_BYTES // itemsize, 1)
-    rows = _even(f.rows, _TILE_ROWS, 1)
-    columns = f.columns if f.columns <= width else _even(f.columns, _TILE_COLUMNS * 4 // itemsize, width)
+    panels = -(-f.columns // width)
+    down, across = -(-f.rows // _TILE_ROWS), -(-f.columns * itemsize // (4 * _TILE_COLUMNS))
 
     def cells() -> int:
-        return matrices * -(-f.rows // rows) * -(-f.columns // columns)
+        return matrices * down * across
 
-    while cells() < _ENOUGH_CELLS and columns >= 2 * width:
-        columns = round_up(columns // 2, width)
-    while cells() < _ENOUGH_CELLS and rows >= 48:
-        rows = round_up(rows // 2, 12)
-    parts = max(1, min(_ENOUGH_CELLS // cells(), f.depth // _PART_TERMS))
+    while cells() < _ENOUGH_TILES and across <= panels // 2:
+        across *= 2
+    while cells() < _FEW_TILES and f.rows >= 48 * down:
+        down *= 2
+    if cells() % 2 and cells() < 4 * _ENOUGH_TILES and across < panels:
+        across += 1  # two threads get equal shares
+    parts = max(1, min(_ENOUGH_TILES // cells(), f.depth // _PART_TERMS))
     part_terms = round_up(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
     parts = -(-f.depth // part_terms)
-    shared = -(-f.rows // rows) > 1
-    if not f.transpose_b and (f.rows <= _IN_PLACE_ROWS or f.columns == width):
+    aliased = f.columns * itemsize % _ALIASED_BYTES == 0
+    in_place = f.rows <= (_IN_PLACE_ROWS_ALIASED if aliased else _IN_PLACE_ROWS) or f.columns == width
+    if in_place and not f.transpose_b:
         form = 0
     else:
-        form = 1 if shared else 2
-    row_a, step_a, _, _ = f.strides
-    panels = -(-columns // width)
-    far = (row_a if step_a == 1 else step_a) * itemsize % 2048 == 0
-    copies = panels > 1 and (far or (step_a != 1 and panels > 4))
-    return _Blocking(rows, columns, parts, part_terms, piece, form, copies, width)
+        form = 1 if down > 1 else 2
+    copies = f.transpose_a and -(-panels // across) > _COPIED_FOR_PANELS
+    return _Blocking(down, across, parts, part_terms, piece, form, copies, width)
 
 
 _FORMS = (
@@ -211,9 +219,9 @@ _FORMS = (
 
 
 def _described(cut: _Blocking) -> str:
-    words = f"tiles of {cut.tile_rows} x {cut.tile_columns}, sums in pieces of {cut.piece}"
+    words = f"{cut.down} x {cut.across} tiles, sums in pieces of {cut.piece}"
     words += f" and {cut.parts} parts, for want of tiles" if cut.parts > 1 else ""
-    return words + (", rows of a copied, which lie far apart" if cut.copies else "")
+    return words + (", rows of a turned" if cut.copies else "")
 
 
 def packed_shape(depth: int, columns: int, itemsize: int) -> Shape:
@@ -260,14 +268,15 @@ def _tiles(
     target = y if cut.parts == 1 else lowering.scratch((matrices, cut.parts, f.rows, f.columns), y.dtype)
     tables = _stack_tables(lowering, f, stack, size_b)
     panel_size = cut.panel * cut.piece if cut.form == 2 else 0
-    own = cut.tile_rows * (cut.piece + 16) if cut.copies else 0
+    own = -(-f.rows // cut.down) * (cut.piece + 16) if cut.copies else 0
     scratch, stride = lowering.worker_scratch(panel_size + own, y.dtype)
     whole = cut.parts == 1
     arguments: list[Argument | Operand] = [target, f.a, b, bias if whole else None, int(relu and whole)]
-    arguments += [f.rows, f.columns, f.depth, *f.strides, *tables, cut.tile_rows, cut.tile_columns]
+    arguments += [f.rows, f.columns, f.depth, *f.strides, *tables, cut.down, cut.across]
     arguments += [cut.parts, cut.part_terms, cut.piece, cut.form, int(cut.copies), cut.panel]
-    arguments += [scratch, stride, panel_size, _BLOCK.address(y.dtype.name)]
-    cells = matrices * cut.parts * -(-f.rows // cut.tile_rows) * -(-f.columns // cut.tile_columns)
-    lowering.launch(_TILES, y.dtype, arguments, cells=cells, work=_work(f, matrices))
+    arguments += [scratch, stride, panel_size, _BLOCK.address(y.dtype.name), int(f.columns > f.rows)]
+    lowering.launch(
+        _TILES, y.dtype, arguments, cells=matrices * cut.parts * cut.down * cut.across, work=_work(f, matrices)
+    )
     if not whole:
         add_parts(lowering, y, target, cut.parts, matrices=matrices, columns=f.columns, bias=bias, relu=relu)
