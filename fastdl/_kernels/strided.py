@@ -64,3 +64,23 @@ def put_pairs(typing_context: Any, place: Any, even: Any, odd: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(place, even, odd), codegen
+
+
+def _of_pair(lanes: Any) -> Any:
+    """A word for a shuffle of two vectors; ``lanes``: which are taken, from the number of lanes of one."""
+
+    def typed(typing_context: Any, low: Any, high: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return builder.shuffle_vector(*values, _lanes(lanes(values[0].type.count)))
+
+        return low(low, high), codegen
+
+    return intrinsic(typed)
+
+
+evens = _of_pair(lambda n: list(range(0, 2 * n, 2)))  # of the 2 L numbers low, high: those at 0, 2, ...
+odds = _of_pair(lambda n: list(range(1, 2 * n, 2)))
+in_turns_low = _of_pair(
+    lambda n: [k // 2 + k % 2 * n for k in range(n)]
+)  # the opposite, from even and odd: the first L
+in_turns_high = _of_pair(lambda n: [k // 2 + k % 2 * n for k in range(n, 2 * n)])  # and the others

@@ -3,7 +3,8 @@
 Letters: N images, C channels, H W rows and columns of the images, P Q of the result, g its gradient. Besides its
 result, the primitive ``max_pool2d`` gives which pixel each window took, as row * W + column in its plane: the gradient
 goes there, and the gradient of that gradient is gathered from there. Two others do without, for calls that are not
-recorded: ``max_pool2d_values`` and ``max_pool2d_pull``, result and gradient.
+recorded and for windows whose pixel is found again as quickly as it is looked up: ``max_pool2d_values`` and
+``max_pool2d_pull``, result and gradient.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,11 @@ def _in_pairs(windows: Sequence[Axis], longest: int | None = None) -> bool:
     """Whether windows are 2 x 2, side by side."""
     fits = all((a.reach, a.taps, a.stride, a.padding) == (2, 2, 2, 0) and a.outputs * 2 <= a.size for a in windows)
     return fits and (longest is None or windows[1].size <= longest)
+
+
+def found_again(x: Shape, attrs: dict[str, Any]) -> bool:
+    """Whether to look for the pixels taken once more costs less than to write down and read which they were."""
+    return _in_pairs(axes(x, attrs), _LONGEST_ROW)
 
 
 def _infer_max_pool2d(x: Spec, **attrs: Any) -> tuple[Spec, Spec]:

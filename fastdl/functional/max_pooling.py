@@ -12,7 +12,7 @@ from . import shape as shapes
 from ._door import INT64, check_grad, floats, indices, result_into, results
 from ._draw import pooling as draw
 from ._images import as_images, as_sequences
-from ._max_pooling import max_pool2d_grad, max_pool2d_primitive, max_pool2d_pull, max_pool2d_values
+from ._max_pooling import found_again, max_pool2d_grad, max_pool2d_primitive, max_pool2d_pull, max_pool2d_values
 from ._windows import attributes, attributes_of_sequences, result_shape
 
 
@@ -53,8 +53,9 @@ def max_pool2d(
     """
     (x,) = floats("max_pool2d", x=x)
     attrs = attributes("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, layout)
-    # A recorded one keeps which pixels were taken for its gradient.
-    primitive = max_pool2d_primitive if isinstance(x, Symbol) else max_pool2d_values
+    # A recorded one keeps which pixels were taken for its gradient, unless they are found again as quickly.
+    keeps = isinstance(x, Symbol) and not found_again(tuple(x.shape), attrs)
+    primitive = max_pool2d_primitive if keeps else max_pool2d_values
     return results("max_pool2d", primitive, {"x": x}, out, **attrs)[0]
 
 

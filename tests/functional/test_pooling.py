@@ -160,10 +160,11 @@ def test_errors(call, message):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "shape", [(2, 3, 7, 9), (3, 2, 2, 3), (1, 1, 5, 1023), (1, 2, 3, 1030), (2, 1, 31, 70), (5, 3, 8, 8)]
+    "shape",
+    [(2, 3, 7, 9), (3, 2, 2, 3), (1, 1, 5, 1023), (1, 2, 3, 1030), (2, 1, 31, 70), (5, 3, 8, 8), (8, 16, 401, 403)],
 )
 def test_pairs_with_and_without_the_index(shape, dtype):
-    """Alone the windows of 2 x 2 have kernels that keep no index; recorded, the index is a result: the same bits."""
+    """Windows of 2 x 2 have kernels that keep no index, with the same bits as those that do."""
     rng = np.random.default_rng(0)
     x = rng.integers(-3, 3, shape).astype(dtype)  # with ties
     x[rng.random(shape) < 0.05] = np.nan
