@@ -18,7 +18,7 @@ from .debugging import debug_nans
 from .options import precision
 
 if TYPE_CHECKING:
-    from . import datasets, functional, init, nn, optim, reference, testing, training
+    from . import augment, datasets, functional, init, nn, optim, reference, testing, training
     from .explanation import explain
     from .graph import RecordingError
     from .init import seed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .saving import ModelFileError, load, load_state_dict, save
     from .transforms import compile, grad, hvp, value_and_grad, vjp
 
-_MODULES = ("datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
+_MODULES = ("augment", "datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
 _HOMES = {
     "RecordingError": "graph",
     "explain": "explanation",
@@ -64,6 +64,7 @@ __all__ = [
     "ModelFileError",
     "RecordingError",
     "__version__",
+    "augment",
     "compile",
     "datasets",
     "debug_nans",

@@ -26,7 +26,7 @@ FLOORS = [
     {"ops", "options", "storage"},
     {"functional"},
     {"graph", "numpy_protocol", "autodiff", "rewriting", "plan", "stepwise", "transforms", "tree"},
-    {"init", "optim", "minimization"},
+    {"init", "optim", "minimization", "augment"},
     {"training"},
     {"nn"},
     {"saving"},

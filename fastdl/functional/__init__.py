@@ -52,6 +52,13 @@ from .attention import (
     attention,
     attention_backward,
 )
+from .augmentation import (
+    random_crop,
+    random_flip,
+    random_noise,
+    random_rotate,
+    random_shift,
+)
 from .avg_pooling import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -452,6 +459,11 @@ __all__ = [
     "prelu",
     "prelu_backward",
     "prepare",
+    "random_crop",
+    "random_flip",
+    "random_noise",
+    "random_rotate",
+    "random_shift",
     "relu",
     "relu_backward",
     "reshape",

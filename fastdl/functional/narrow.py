@@ -108,7 +108,10 @@ def _table(layers: tuple[Layer, ...], rows: int, dtype: np.dtype[Any]) -> tuple[
 def _gather(lowering: Lowering, data: Operand, arguments: list[Any], dtype: np.dtype[Any]) -> None:
     """Samples to rows of features; data of another dtype are converted."""
     same, size = data.dtype == dtype, arguments[0].size
-    kernel, dtypes = Kernel("narrow", "gather" if same else "gather_converted"), [dtype] if same else [dtype, data.dtype]
+    kernel, dtypes = (
+        Kernel("narrow", "gather" if same else "gather_converted"),
+        [dtype] if same else [dtype, data.dtype],
+    )
     lowering.launch(kernel, dtypes, arguments, cells=1, work=0.3 * size)
 
 

@@ -77,6 +77,13 @@ from .attention import (
     attention,
     attention_backward,
 )
+from .augmentation import (
+    random_crop,
+    random_flip,
+    random_noise,
+    random_rotate,
+    random_shift,
+)
 from .avg_pooling import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -467,6 +474,11 @@ __all__ = [
     "power_backward",
     "prelu",
     "prelu_backward",
+    "random_crop",
+    "random_flip",
+    "random_noise",
+    "random_rotate",
+    "random_shift",
     "relu",
     "relu_backward",
     "reshape",

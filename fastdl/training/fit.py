@@ -16,9 +16,9 @@ from .data import Data, opened
 from .given import samples_of, targets_of
 from .history import History
 from .inference import Inference, Metric, check_metrics
-from .inputs import check_seed, positive
+from .inputs import augmented, check_seed, positive
 from .loop import Loop
-from .step import Memory
+from .step import Memory, batch_dtype
 from .steps import Steps
 from .task import Task
 
@@ -40,6 +40,7 @@ def fit(
     class_weight: Any = None,
     classes: Sequence[Any] | None = None,
     chunk_bytes: int | None = None,
+    augment: Any = (),
     callbacks: Sequence[Any] = (),
     progress: bool | None = None,
     checkpoint: Any = None,
@@ -55,20 +56,23 @@ def fit(
     hooks = as_callbacks(callbacks)
     data = opened(X, y, chunk_bytes, epochs)
     inference = Inference(model)
-    output_shape = inference.output_shape(data.x)
+    entries, sample_shape = augmented(augment, data.x, batch_dtype(data.x, model))
+    output_shape = inference.output_shape(data.x, sample_shape)
     task = _task(model, data, output_shape, loss, classes, class_weight)
     chosen = task.loss
-    if chosen.name in losses.OF_PROBABILITIES:
+    as_given = sample_shape == tuple(data.x.shape[1:])
+    if chosen.name in losses.OF_PROBABILITIES and as_given:
         losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
     if (sample_weight is not None or class_weight is not None) and chosen.name is None:
         raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     wanted = check_metrics(metrics, chosen)
     source = data.source(task, batch_size, seed if shuffle else None, sample_weight)
-    validation = _validation(validation_data, data, task)
+    source.whole = source.whole if as_given else None
+    validation = _validation(validation_data, sample_shape, task)
     if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
         raise ValueError(
-            f"fit: metrics is {metrics!r}, but X is not in memory, and metrics other than accuracy need all samples: "
-            "give validation_data"
+            f"fit: metrics is {metrics!r}, but metrics other than accuracy need all samples, which are not in memory "
+            "or not of the size that augment makes: give validation_data"
         )
 
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
@@ -82,19 +86,21 @@ def fit(
         "metrics": [described(m) for m in wanted],
         "validation_data": validation is not None,
         "callbacks": [type(c).__name__ for c in hooks],
+        "augment": [described(entry) for entry in entries],
+        "chunk_bytes": chunk_bytes,
         "precision": current_precision(),
         "the number of samples": source.count,
         "data": digest(*source.looked_at()),
     }
     if saved:
         saved.check(fingerprint, epochs)
-    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count="accuracy" in wanted)
+    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count="accuracy" in wanted, augment=entries)
     steps = Steps(model, memory, source, chosen, chosen_optimizer)
     history = History()
     history.seconds["compile"] = seconds_compiling() - compiled_before
     history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
     model.loss = chosen.name if chosen.name is not None else chosen.function
-    model.classes, model.input_shape, model.history = task.classes, tuple(data.x.shape[1:]), history
+    model.classes, model.input_shape, model.history = task.classes, sample_shape, history
 
     if saved:
         saved.restore(model, memory, history)
@@ -116,14 +122,14 @@ def _task(model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, clas
     return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight))
 
 
-def _validation(given: Any, data: Data, task: Task) -> tuple[Any, Array] | None:
+def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[Any, Array] | None:
     if given is None:
         return None
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise TypeError("fit: validation_data must be a pair (X, y)")
     x = samples_of("fit", "validation_data X", given[0])
-    if x.shape[1:] != data.x.shape[1:] or len(x) == 0:
+    if x.shape[1:] != sample_shape or len(x) == 0:
         raise ValueError(
-            f"fit: validation_data X has shape {x.shape}; expected (N, {', '.join(map(str, data.x.shape[1:]))})"
+            f"fit: validation_data X has shape {x.shape}; expected (N, {', '.join(map(str, sample_shape))})"
         )
     return x, task.encode(targets_of("fit", given[1], len(x)))

@@ -62,10 +62,10 @@ class Inference:
             raise ValueError(f"{name} returned shape {tuple(y.shape)} for {count} samples; expected ({count}, ...)")
         return graph.lift(y)
 
-    def output_shape(self, x: Any) -> tuple[int, ...]:
-        """Shape of the outputs for one sample like those of ``x``, with the batch in front."""
+    def output_shape(self, x: Any, sample_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """Shape of the outputs for one sample like those of ``x``, or of another shape, with the batch in front."""
         dtype = batch_dtype(x, self._model)
-        return self._plan(Spec((1, *x.shape[1:]), dtype)).outputs[0].shape
+        return self._plan(Spec((1, *(x.shape[1:] if sample_shape is None else sample_shape)), dtype)).outputs[0].shape
 
     def __call__(self, x: Any, batch_size: int) -> Array:
         """The model's raw outputs for all samples."""

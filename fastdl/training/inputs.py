@@ -70,6 +70,21 @@ def targets(caller: str, y: Any, count: int) -> Array:
     return array
 
 
+def augmented(augment: Any, x: Any, dtype: np.dtype[Any]) -> tuple[list[Any], tuple[int, ...]]:
+    """What is done to each batch of samples like those of ``x``, which reach the model in ``dtype``, and the shape of a
+    sample after that."""
+    entries = list(augment) if isinstance(augment, (list, tuple)) else [augment]
+    shape = tuple(x.shape[1:])
+    for entry in entries:
+        if isinstance(entry, type) or not (callable(entry) and hasattr(entry, "output_shape")):
+            came = f"the class {entry.__name__}" if isinstance(entry, type) else f"a {type(entry).__name__}"
+            raise TypeError(f"fit: augment holds {came}; expected entries like fastdl.augment.Shift(2)")
+        shape = tuple(entry.output_shape(shape))
+    if entries and dtype.kind != "f":
+        raise TypeError(f"fit: augment is for numbers, but the model takes X ({x.dtype}) for the rows of a table")
+    return entries, shape
+
+
 def positive(name: str, value: Any, caller: str = "fit") -> int:
     """An integer of at least 1."""
     if not is_integer(value) or value < 1:

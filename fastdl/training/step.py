@@ -5,6 +5,7 @@ step without coming back. What outlives a step is the *memory*: named arrays tha
 The plans for the full and for the last, smaller batch share one memory.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +26,22 @@ from .sources import Source
 class Memory:
     """The arrays of one training run. The parameters lie in one flat vector, so that the optimiser is one launch."""
 
-    def __init__(self, model: Any, source: Source, loss: Loss, optimizer: Any, *, seed: int, count: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        source: Source,
+        loss: Loss,
+        optimizer: Any,
+        *,
+        seed: int,
+        count: bool,
+        augment: Sequence[Any] = (),
+    ) -> None:
         """The first piece of the source is part of it, and gives way to the later ones."""
         self._data = tuple(source.arrays)
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
-        self.sample_shape = source.sample_shape
+        self.sample_shape, self.augment = source.sample_shape, augment
         self.dtype = np.dtype(model.dtype)
         if any(a.dtype != self.dtype for a in self._live):
             raise ValueError(
@@ -202,6 +213,9 @@ def _forward(
         x = batches.gather_sparse(*stored, batch=batch, features=memory.sample_shape[0], dtype=memory.dtype)
     else:
         x = gather("x", batch_dtype(inputs["x"], model))
+    for i, change in enumerate(memory.augment):
+        # The layers of dropout count their nodes from 0 on.
+        x = change(x, seed=inputs["seed"], step=inputs["step"], node=-1 - i)
     y = gather("y", memory.targets)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(

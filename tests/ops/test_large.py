@@ -24,7 +24,8 @@ ACTIVATIONS = ("identity", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", 
 TRANSCENDENTAL = ("expm1", "sin", "cos", "erf")
 REDUCTIONS = ("sum", "mean", "max", "min", "var", "std")
 UPDATES = tuple(name for name in ops.OPS if name.endswith("_update"))
-WITHOUT_GRADIENT = ("argmax", "astype", "one_hot", *LOGIC, *COMPARISONS, *UPDATES)
+AUGMENTATIONS = tuple(name for name in ops.OPS if name.startswith("random_"))
+WITHOUT_GRADIENT = ("argmax", "astype", "one_hot", *LOGIC, *COMPARISONS, *UPDATES, *AUGMENTATIONS)
 POOLS = ("max_pool1d", "max_pool2d", "global_max_pool1d", "global_max_pool2d")
 POOLS += ("adaptive_max_pool1d", "adaptive_max_pool2d")
 # Too many kinks for finite differences: these are compared with the reference.
@@ -131,6 +132,11 @@ def large_cases(dtype):
         "softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],
         "log_softmax": [((x(400, 100),), {}), ((x(40, 100, 7), 1), {})],
         "dropout": [((wide, 0.3), {"seed": 1, "step": 2})],
+        "random_crop": [((x(40, 3, 30, 33), (28, 40)), {"padding": (2, 5), "seed": 1, "step": 2})],
+        "random_shift": [((x(40, 3, 30, 33), 3), {"fill": 0.5, "seed": 1, "step": 2})],
+        "random_flip": [((x(40, 3, 30, 33),), {"axis": axis, "seed": 1, "step": 2}) for axis in (-1, -2)],
+        "random_rotate": [((x(40, 3, 30, 33), 20), {"seed": 1, "step": 2})],
+        "random_noise": [((wide, 0.3), {"seed": 1, "step": 2})],
         "mse_loss": [((wide, x(300, 257)), {"reduction": r}) for r in ("mean", "sum", "none")],
         "cross_entropy": [
             *(((x(3000, 10), classes(10, 3000)), {"reduction": r}) for r in ("mean", "sum", "none")),
