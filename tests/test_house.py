@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up. A file imports from its own floor and from those below it.
 FLOORS = [
-    {"_version"},
+    {"_version", "debugging"},
     {"_kernels"},
     {"ops", "options", "storage"},
     {"functional"},
-    {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
+    {"graph", "numpy_protocol", "autodiff", "plan", "stepwise", "transforms", "tree"},
     {"init", "optim", "minimization"},
     {"training"},
     {"nn"},

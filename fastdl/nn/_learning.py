@@ -73,6 +73,10 @@ class Learner:
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
 
+        Raises FloatingPointError if the loss or the parameters are not finite any more: it names the step, the first op
+        at fault and its layer, and the model keeps its parameters from before that step. Warns
+        (``training.DivergenceWarning``) when the loss stays ten times above that of the first epoch.
+
         Raises TypeError or ValueError for data and options that do not fit, before anything is computed.
 
         >>> import numpy as np, fastdl as fd

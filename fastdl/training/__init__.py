@@ -8,5 +8,16 @@ from .checkpoint import Checkpoint
 from .fit import fit
 from .history import History
 from .inference import evaluate, predict, predict_proba
+from .nans import DivergenceWarning
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "evaluate", "fit", "predict", "predict_proba"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "DivergenceWarning",
+    "EarlyStopping",
+    "History",
+    "evaluate",
+    "fit",
+    "predict",
+    "predict_proba",
+]

@@ -83,11 +83,11 @@ class Checkpoint:
 
 
 class Place(NamedTuple):
-    """A place in training: so many epochs are done, and of the next one these updates and samples."""
+    """A place in training: so many epochs are done, so many samples of the next one, and so many steps in all."""
 
     epoch: int = 0
-    steps: int = 0
     samples: int = 0
+    steps: int = 0
 
 
 def as_checkpoint(value: Any) -> Checkpoint | None:
@@ -144,11 +144,11 @@ class Keeper:
         self._written: list[str] = []
         self._last = time.monotonic()
 
-    def epoch_done(self, epochs: int, last: bool) -> None:
-        """After ``epochs`` epochs; ``last``: no more will follow."""
+    def epoch_done(self, place: Place, last: bool) -> None:
+        """Between two epochs; ``last``: no more will follow."""
         every = self._checkpoint and self._checkpoint.every_epochs
-        if last or self._overdue() or (every and epochs % every == 0):
-            self.write(Place(epochs))
+        if last or self._overdue() or (every and place.epoch % every == 0):
+            self.write(place)
 
     def steps_done(self, place: Place) -> None:
         """Between two steps."""
@@ -173,9 +173,7 @@ class Keeper:
             states.append({k: v for k, v in state.items() if not isinstance(v, np.ndarray)})
         about = {
             "format": FORMAT,
-            "epoch": place.epoch,
-            "steps": place.steps,
-            "samples": place.samples,
+            **place._asdict(),
             "seed": int(self._memory.arrays["seed"]),
             "history": self._history.to_dict(),
             "callbacks": states,
@@ -211,7 +209,7 @@ class Saved:
                 self._arrays = {name: file.read(name) for name in file.names}
         except Malformed as error:
             raise ModelFileError(path, str(error)) from None
-        self.place = Place(self._about["epoch"], self._about["steps"], self._about["samples"])
+        self.place = Place(*(self._about[name] for name in Place._fields))
         self.seed: int = self._about["seed"]
         self.stopped = self._about["history"]["stopped"] == "callback"
 
@@ -231,7 +229,7 @@ class Saved:
                     f"fit: resume: {_difference(name, there, here)} ({os.fsdecode(self._path)}); call fit as it was "
                     "called then, or leave resume out to start anew"
                 )
-        if self.place > (epochs, 0, 0):
+        if self.place[:2] > (epochs, 0):
             raise ValueError(
                 f"fit: resume: {os.fsdecode(self._path)} is in epoch {self.place.epoch + 1}, and epochs is {epochs}; "
                 "epochs is the total, with those already done: give more"

@@ -8,7 +8,7 @@ class History(Mapping[str, list[float]]):
     """Numbers of each epoch by name: ``history["loss"]``, ``history["val_accuracy"]``.
 
     ``seconds`` has the time spent in ``compile`` (kernels, only ever once a machine), ``plan`` and ``train``;
-    ``stopped`` says why training ended: ``"epochs"``, ``"callback"`` or ``"interrupted"``.
+    ``stopped`` says why training ended: ``"epochs"``, ``"callback"``, ``"interrupted"`` or ``"not finite"``.
     """
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from typing import Any
 
 from .._kernels.loader import seconds_compiling
@@ -12,6 +13,7 @@ from .checkpoint import Keeper, Place, Saved
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
+from .nans import DivergenceWarning, Watch, diverging
 from .progress import Bar
 from .steps import Steps
 
@@ -39,6 +41,8 @@ class Loop:
         self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
         self._keeper, self._place = keeper, Place()
         self._guard = InterruptGuard()
+        self._watch = Watch(model, steps, self._guard, self._begin)
+        self._warned = False
 
     def run(self, epochs: int, progress: bool | None, saved: Saved | None = None) -> None:
         memory, history = self._steps.memory, self._history
@@ -48,6 +52,7 @@ class Loop:
             self._place = saved.place
             if saved.stopped:  # and nothing is left to do
                 history.stopped, epochs = "callback", saved.place.epoch
+        self._watch.start(self._place)
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
@@ -55,6 +60,9 @@ class Loop:
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
                 self._keeper.write(self._place)
+            except FloatingPointError:
+                history.stopped = "not finite"
+                raise
             finally:
                 memory.to_model()
                 compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
@@ -71,24 +79,25 @@ class Loop:
     def _epochs(self, epochs: int, progress: bool | None) -> None:
         history, guard = self._history, self._guard
         count = self._steps.source.count
-        per_epoch = None if count is None else -(-count // self._steps.usual)
-        with Bar(None if per_epoch is None else epochs * per_epoch, progress) as bar:
-            bar.advance(self._place.epoch * (per_epoch or 0) + self._place.steps)
+        with Bar(None if count is None else epochs * -(-count // self._steps.usual), progress) as bar:
+            bar.advance(self._place.steps)
             for epoch in range(self._place.epoch, epochs):
                 self._begin(self._place)
                 done = self._place.samples
                 self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), bool(self._by_batch), done)
                 numbers = self._numbers()
                 history.append(numbers)
-                self._place = Place(epoch + 1)
+                self._warn()
+                self._place = Place(epoch + 1, 0, self._place.steps)
                 bar.show(epoch, epochs, numbers)
                 if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
                     history.stopped = "callback"
-                self._keeper.epoch_done(epoch + 1, history.stopped == "callback" or epoch + 1 == epochs)
+                self._keeper.epoch_done(self._place, history.stopped == "callback" or epoch + 1 == epochs)
                 if history.stopped == "callback":
                     break
                 if guard.hit:
                     raise Interrupted
+            self._watch.look(self._place, at_the_end=True)
 
     def _begin(self, place: Place) -> None:
         """Let the totals start anew, but in the middle of an epoch."""
@@ -103,16 +112,24 @@ class Loop:
             return []
         with self._guard.open():
             answers = [bool(getattr(callback, event)(self._model, *arguments)) for callback in callbacks]
-        self._steps.memory.from_model()
+        if self._steps.memory.from_model():
+            self._watch.start(self._place)
         return answers
 
     def _after(self, steps: int, bar: "Bar") -> None:
         bar.advance(steps)
-        self._place = Place(self._place.epoch, self._place.steps + steps, self._steps.done)
+        self._place = Place(self._place.epoch, self._steps.done, self._place.steps + steps)
+        self._watch.look(self._place)
         if self._by_batch:
             self._steps.memory.to_model()
-            self._call(self._by_batch, "on_batch_end", int(self._steps.memory.arrays["step"]) - 1)
+            self._call(self._by_batch, "on_batch_end", self._place.steps - 1)
         self._keeper.steps_done(self._place)
+
+    def _warn(self) -> None:
+        text = None if self._warned else diverging(self._history["loss"])
+        if text is not None:
+            self._warned = True
+            warnings.warn(text, DivergenceWarning, stacklevel=6)
 
     def _numbers(self) -> dict[str, float]:
         memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole

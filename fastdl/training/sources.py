@@ -40,6 +40,9 @@ class Source:
     whole: tuple[Any, Array] | None = None
     """All samples and encoded targets, for metrics of the whole epoch; None if they are not to be had at once."""
 
+    repeats: bool = True
+    """Whether an epoch that is asked for again has the same samples."""
+
     def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
         """The pieces of an epoch, without the first ``done`` samples. The caller closes the generator."""
         raise NotImplementedError

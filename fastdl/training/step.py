@@ -5,7 +5,7 @@ step without coming back. What outlives a step is the *memory*: named arrays tha
 The plans for the full and for the last, smaller batch share one memory.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Memory:
 
     def __init__(self, model: Any, source: Source, loss: Loss, optimizer: Any, *, seed: int, count: bool) -> None:
         """The first piece of the source is part of it, and gives way to the later ones."""
+        self._data = tuple(source.arrays)
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
         self.sample_shape = source.sample_shape
@@ -71,13 +72,19 @@ class Memory:
 
     def beside_the_model(self) -> dict[str, Array]:
         """What changes from step to step and is no part of the model."""
-        data = {"x", "y", "weight", "order", "seed", "flat"}
-        return {k: a for k, a in self.arrays.items() if k not in data and not k.startswith("buffer ")}
+        return {k: a for k, a in self.changing().items() if k != "flat" and not k.startswith("buffer ")}
 
-    def from_model(self) -> None:
-        """Take over the values of the model's own arrays, which a callback may have changed."""
+    def changing(self) -> dict[str, Array]:
+        """What changes from step to step."""
+        return {k: a for k, a in self.arrays.items() if k not in (*self._data, "seed")}
+
+    def from_model(self) -> bool:
+        """Take over the values of the model's own arrays, which a callback may have changed; says whether it has."""
+        changed = False
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
-            kept[...] = array
+            if not np.array_equal(array, kept, equal_nan=True):
+                kept[...], changed = array, True
+        return changed
 
 
 def batch_dtype(x: Any, model: Any) -> np.dtype[Any]:
@@ -89,16 +96,34 @@ def batch_dtype(x: Any, model: Any) -> np.dtype[Any]:
     return dtype
 
 
+class Recorded(NamedTuple):
+    """A step that was recorded: ``inputs`` by the memory's names, pairs (input, new value), and what lies between."""
+
+    graph: Graph
+    inputs: dict[str, Tensor]
+    updates: list[tuple[Tensor, Any]]
+    value: Tensor
+    grad: Tensor | None
+
+
 def plan_step(
     model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array] | None = None
 ) -> Plan:
     """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order, or ``arrays`` that are like
     them but for the piece of data."""
-    arrays = memory.arrays if arrays is None else arrays
+    step = record_step(model, memory, loss, optimizer, batch, memory.arrays if arrays is None else arrays)
+    return Plan(step.graph, list(step.inputs.values()), [], step.updates)
+
+
+def record_step(
+    model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array]
+) -> Recorded:
+    """A step on ``batch`` samples as a graph."""
     with Graph() as graph:
         inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in arrays.items()}
         parameters = memory.split(inputs["flat"])
         value, outputs, y, updates = _forward(model, memory, loss, inputs, parameters, batch)
+        flat_grad = None
         if parameters:
             grads = autodiff.gradients(graph, [(value, np.ones((), value.dtype))], parameters)
             flat_grad = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in grads])
@@ -109,7 +134,7 @@ def plan_step(
             updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, y)))
         updates.append((inputs["position"], batches.advance(inputs["position"], by=batch)))
         updates.append((inputs["step"], batches.advance(inputs["step"], by=1)))
-        return Plan(graph, list(inputs.values()), [], updates)
+        return Recorded(graph, inputs, updates, value, flat_grad)
 
 
 def _forward(

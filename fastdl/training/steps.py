@@ -10,7 +10,7 @@ from . import losses
 from .interrupt import Interrupted, InterruptGuard
 from .pace import Pace
 from .sources import Piece, Source
-from .step import Memory, plan_step
+from .step import Memory, Recorded, plan_step, record_step
 
 
 class Steps:
@@ -20,6 +20,8 @@ class Steps:
         self.memory, self.source = memory, source
         self.done = 0
         """Samples of the epoch that were trained on."""
+        self.last = 0
+        """Samples of the last step."""
         self._making = model, memory, loss, optimizer
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._bound: dict[str, Array] = {}
@@ -65,14 +67,23 @@ class Steps:
             run.run(steps, alone=alone)
             self._pace.took(alone, steps, time.perf_counter() - start)
             waiting -= steps
-            self.done += steps * size
+            self.done, self.last = self.done + steps * size, size
             after(steps)
             if guard.hit:
                 raise Interrupted
         if rest:
             self._run(rest).run(alone=self._pace.alone)
-            self.done += rest
+            self.done, self.last = self.done + rest, rest
             after(1)
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """What the steps read and write now."""
+        return {**self.memory.arrays, **self._bound}
+
+    def record(self) -> Recorded:
+        """The last step as a graph."""
+        return record_step(*self._making, self.last, self.arrays)
 
     def _bind(self, arrays: dict[str, Array]) -> None:
         if arrays is not self._bound:
@@ -81,11 +92,10 @@ class Steps:
     def _run(self, size: int) -> Run:
         """The steps on batches of ``size`` from the piece at hand. Plans are kept by size and shape of the pieces."""
         if size not in self._runs:
-            arrays = {**self.memory.arrays, **self._bound}
+            arrays = self.arrays
             key = size, *[(a.shape, a.dtype) for a in self._bound.values()]
             if key not in self._plans:
-                model, memory, loss, optimizer = self._making
-                self._plans[key] = plan_step(model, memory, loss, optimizer, size, arrays)
+                self._plans[key] = plan_step(*self._making, size, arrays)
             self._runs[size] = self._plans[key].bind(list(arrays.values()))
         return self._runs[size]
 

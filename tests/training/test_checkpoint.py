@@ -106,11 +106,11 @@ def test_by_minutes_also_within_an_epoch(tmp_path):
             if os.path.exists(tmp_path / "run.ckpt"):
                 with safetensors.safe_open(tmp_path / "run.ckpt", "numpy") as file:
                     about = json.loads(file.metadata()["fastdl_training"])
-                seen.append((about["epoch"], about["steps"]))
+                seen.append((about["epoch"], about["samples"], about["steps"]))
 
     checkpoint = Checkpoint(tmp_path / "run.ckpt", every_epochs=None, every_minutes=1e-9)
     network().fit(X, Y, epochs=2, batch_size=16, callbacks=Watch(), checkpoint=checkpoint)
-    assert seen == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3)]
+    assert seen == [(0, 16, 1), (0, 32, 2), (0, 48, 3), (1, 0, 4), (1, 16, 5), (1, 32, 6), (1, 48, 7)]
 
 
 def test_what_early_stopping_remembers_is_kept(tmp_path):
