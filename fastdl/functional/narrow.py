@@ -135,7 +135,7 @@ def _lower(
     targets = lowering.scratch((batch,), INT64) if classes else lowering.scratch((answers, rows), dtype)
     weights = None if weight is None else lowering.scratch((rows,), dtype)
     gradients = [lowering.scratch((widest, rows), dtype) for _ in range(2)]
-    places = [order, position, batch]
+    places: list[Any] = [order, position, batch]
     together = not classes and y.dtype == dtype
     rest = [targets, y, answers] if together else [None, None, 0]
     _gather(lowering, x, [scratch, x, features, *places, rows, *rest, weights, weight], dtype)

@@ -50,6 +50,7 @@ class Learner:
         progress: bool | None = None,
         checkpoint: "str | os.PathLike[str] | training.Checkpoint | None" = None,
         resume: "str | os.PathLike[str] | None" = None,
+        statistics: bool | int = False,
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
@@ -70,6 +71,9 @@ class Learner:
         without the interruption (same fastdl and NumPy, same kind of processor). The call must be the same but for
         ``epochs``, the total, and ``checkpoint``; the model's own weights and ``seed=None`` give way to the file's. To
         start or go on, whichever it is: ``resume=path if os.path.exists(path) else None``.
+
+        ``statistics``: True, or after how many epochs: gradients, updates and activations of each layer on the last
+        batch, in ``history.statistics``, of which each may be printed; see ``fastdl.training.Statistics``.
 
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
@@ -108,6 +112,7 @@ class Learner:
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
+            statistics=statistics,
         )
 
     def file_metadata(self, extra: dict[str, Any] | None = None) -> dict[str, str]:

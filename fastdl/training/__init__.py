@@ -9,6 +9,7 @@ from .fit import fit
 from .history import History
 from .inference import evaluate, predict, predict_proba
 from .nans import DivergenceWarning
+from .statistics import Statistics
 
 __all__ = [
     "Callback",
@@ -16,6 +17,7 @@ __all__ = [
     "DivergenceWarning",
     "EarlyStopping",
     "History",
+    "Statistics",
     "evaluate",
     "fit",
     "predict",

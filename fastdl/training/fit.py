@@ -18,6 +18,7 @@ from .history import History
 from .inference import Inference, Metric, check_metrics
 from .inputs import augmented, check_seed, positive
 from .loop import Loop
+from .statistics import interval
 from .step import Memory, batch_dtype
 from .steps import Steps
 from .task import Task
@@ -45,10 +46,12 @@ def fit(
     progress: bool | None = None,
     checkpoint: Any = None,
     resume: Any = None,
+    statistics: bool | int = False,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
     epochs = positive("epochs", epochs)
+    every = interval(statistics)
     kept = as_checkpoint(checkpoint)
     saved = None if resume is None else Saved(resume)
     seed = saved.chosen_seed(seed) if saved else seed
@@ -105,7 +108,7 @@ def fit(
     if saved:
         saved.restore(model, memory, history)
     keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
-    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper)
+    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, every)
     loop.run(epochs, progress, saved)
     return history
 

@@ -3,18 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .statistics import Statistics
+
 
 class History(Mapping[str, list[float]]):
     """Numbers of each epoch by name: ``history["loss"]``, ``history["val_accuracy"]``.
 
     ``seconds`` has the time spent in ``compile`` (kernels, only ever once a machine), ``plan`` and ``train``;
     ``stopped`` says why training ended: ``"epochs"``, ``"callback"``, ``"interrupted"`` or ``"not finite"``.
+    ``statistics`` has a ``Statistics`` of each epoch for which ``fit(statistics=...)`` took them.
     """
 
     def __init__(self) -> None:
         self._columns: dict[str, list[float]] = {}
         self.seconds: dict[str, float] = {"compile": 0.0, "plan": 0.0, "train": 0.0}
         self.stopped = "epochs"
+        self.statistics: list[Statistics] = []
 
     def append(self, numbers: Mapping[str, float]) -> None:
         """Add one epoch."""
@@ -24,6 +28,7 @@ class History(Mapping[str, list[float]]):
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over the epochs of what ``to_dict`` returned."""
         self._columns = {name: list(column) for name, column in saved["epochs"].items()}
+        self.statistics = [Statistics(**taken) for taken in saved["statistics"]]
 
     @property
     def epochs(self) -> int:
@@ -50,4 +55,9 @@ class History(Mapping[str, list[float]]):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""
-        return {"epochs": dict(self._columns), "seconds": dict(self.seconds), "stopped": self.stopped}
+        return {
+            "epochs": dict(self._columns),
+            "seconds": dict(self.seconds),
+            "stopped": self.stopped,
+            "statistics": [taken.to_dict() for taken in self.statistics],
+        }

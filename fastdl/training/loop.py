@@ -15,6 +15,7 @@ from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
 from .nans import DivergenceWarning, Watch, diverging
 from .progress import Bar
+from .statistics import Probe
 from .steps import Steps
 
 
@@ -32,6 +33,7 @@ class Loop:
         metrics: list[Metric],
         validation: tuple[Any, Array] | None,
         keeper: Keeper,
+        statistics: int,
     ) -> None:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
@@ -43,6 +45,7 @@ class Loop:
         self._guard = InterruptGuard()
         self._watch = Watch(model, steps, self._guard, self._begin)
         self._warned = False
+        self._every, self._probe = statistics, Probe(model, steps) if statistics else None
 
     def run(self, epochs: int, progress: bool | None, saved: Saved | None = None) -> None:
         memory, history = self._steps.memory, self._history
@@ -88,6 +91,8 @@ class Loop:
                 numbers = self._numbers()
                 history.append(numbers)
                 self._warn()
+                if self._probe is not None and (epoch + 1) % self._every == 0:
+                    history.statistics.append(self._probe.take(epoch))
                 self._place = Place(epoch + 1, 0, self._place.steps)
                 bar.show(epoch, epochs, numbers)
                 if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):

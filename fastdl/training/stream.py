@@ -86,6 +86,8 @@ def checked(item: Any, number: int, like: "tuple[Array, Array, Array | None] | N
 class StreamSource(Source):
     """``finish(y, weight)`` makes of a batch's targets the arrays that plans take."""
 
+    repeats = False
+
     def __init__(self, batches: Batches, finish: Callable[[Array, Array | None], dict[str, Array]]) -> None:
         self._batches, self._finish, self.repeats = batches, finish, False
         self.count, self.batch = None, None

@@ -151,3 +151,15 @@ def test_debug_nans():
             F.log(zero)
     finally:
         fd.debug_nans(False)
+
+
+def test_batches_that_come_only_once():
+    """They cannot be gone over again: the error names the step as well as it can be known."""
+    batches = [(X[i : i + 10], Y[i : i + 10]) for i in range(0, 50, 10)]
+    model = network()
+    rates = optim.piecewise_constant({0: 0.01, 2: 1e300})
+    with pytest.raises(
+        FloatingPointError, match=r"not finite any more between the steps \d and [23] \(counted from 0\)"
+    ):
+        model.fit(iter(batches), epochs=1, optimizer=optim.SGD(rates))
+    assert all(np.isfinite(a).all() for a in model.state_dict().values())
