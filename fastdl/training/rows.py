@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._kernels.program import address_of
+from .._kernels import address_of
 from ..ops import Array
 from .inputs import not_finite, readable
 
