@@ -219,8 +219,10 @@ class _Listening(Lowering):
         *,
         cells: int,
         work: float,
+        elementwise: int = 0,
+        written: int = 1,
     ) -> None:
-        super().launch(kernel, dtypes, arguments, cells=cells, work=work)
+        super().launch(kernel, dtypes, arguments, cells=cells, work=work, elementwise=elementwise, written=written)
         if cells > 0:
             self._work.append(1e-9 * work)
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, allocator
+from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, Touched, allocator
 from .debugging import ACTIVE, check
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -81,12 +81,31 @@ class Lowering:
         *,
         cells: int,
         work: float,
+        elementwise: int = 0,
+        written: int = 1,
     ) -> None:
-        """Append a launch; ``work`` is its cost in about nanoseconds of one core."""
+        """Append a launch; ``work`` is its cost in about nanoseconds of one core.
+
+        ``elementwise``: elements of a cell, if cell c reads and writes only its own part of the operands of the first
+        one's size, cut into such cells, and reads of the others what it likes. ``written``: how many of the arguments'
+        first operands are results. Neighbours with equal cells may then run cell by cell.
+        """
         if isinstance(dtypes, np.dtype):
             dtypes = (dtypes,)
-        plain = [a.buffer if isinstance(a, Operand) else a for a in arguments]
-        self._builder.launch(kernel, [d.name for d in dtypes], plain, cells=cells, work=work)
+        given = tuple(arguments)
+        plain = [a.buffer if isinstance(a, Operand) else a for a in given]
+        names = [d.name for d in dtypes]
+        if not elementwise or cells < 2:
+            self._builder.launch(kernel, names, plain, cells=cells, work=work)
+            return
+        operands = [a for a in given if isinstance(a, Operand)]
+        size = operands[0].size
+        touched = [
+            Touched(x.buffer, x.size * x.dtype.itemsize, x.dtype.itemsize if x.size == size else 0, i < written)
+            for i, x in enumerate(operands)
+        ]
+        grid = (size, elementwise)
+        self._builder.launch(kernel, names, plain, cells=cells, work=work, grid=grid, touched=touched)
 
     def scratch(self, shape: Shape, dtype: np.dtype[Any]) -> Operand:
         """A temporary array that lives until the primitive's last launch."""

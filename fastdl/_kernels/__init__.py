@@ -7,8 +7,9 @@ are kernels, one family each. Importing this package imports no numba.
 
 from .addresses import address_of
 from .arena import allocator
-from .launches import STATUS, Argument, Buffer
+from .launches import STATUS, Argument, Buffer, Touched
 from .loader import Kernel
 from .program import Program, ProgramBuilder, Run
 
-__all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "address_of", "allocator"]
+__all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "Touched"]
+__all__ += ["address_of", "allocator"]

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from .loader import Kernel
 
-NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4
+NO_BASE, STATUS_BASE, ARENA_BASE, CONSTANT_BASE, BLOCKS_BASE, FIRST_FREE_BASE = 0, 1, 2, 3, 4, 5
 _NULL_SLOT = (NO_BASE, 0)
 
 
@@ -34,14 +34,32 @@ STATUS = Buffer(STATUS_BASE)
 Argument: TypeAlias = Buffer | int | float | None
 
 
+class Touched(NamedTuple):
+    """Memory that an elementwise launch reads or writes: element i of ``step`` bytes for element i of the grid, or any
+    of it where ``step`` is 0."""
+
+    place: Buffer
+    nbytes: int
+    step: int
+    written: bool
+
+
 class Launch(NamedTuple):
-    """A kernel with its arguments, over so many cells, for at most so many threads."""
+    """A kernel with its arguments, over so many cells, for at most so many threads.
+
+    ``grid``: elements and elements of a cell if it is elementwise, and then all that it touches. ``members``: of a
+    group, see ``groups.py``.
+    """
 
     kernel: Kernel
     dtypes: tuple[str, ...]
     arguments: tuple[Argument, ...]
     cells: int
     parts: int
+    work: float = 0.0
+    grid: tuple[int, int] = (0, 0)
+    touched: tuple[Touched, ...] = ()
+    members: tuple["Launch", ...] = ()
 
 
 def slot_of(argument: Argument) -> tuple[int, int]:

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 from .cache import host_cpu
 
+# Results of at least so many bytes go past the cache: with an operand as large they take up a last-level cache of
+# 32 MB. Their consumer would find the smaller ones in it.
+PAST_CACHE_BYTES = 16 * 2**20
+
 
 class Machine(NamedTuple):
     """``vector_bytes`` of a register, and how many such ``registers`` there are."""

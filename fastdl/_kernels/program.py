@@ -15,7 +15,19 @@ import numpy as np
 
 from . import arena, threads
 from .addresses import HEAD, address_of, from_object
-from .launches import ARENA_BASE, CONSTANT_BASE, FIRST_FREE_BASE, STATUS_BASE, Argument, Buffer, Launch, slot_of
+from .groups import blocks_of, grouped
+from .launches import (
+    ARENA_BASE,
+    BLOCKS_BASE,
+    CONSTANT_BASE,
+    FIRST_FREE_BASE,
+    STATUS_BASE,
+    Argument,
+    Buffer,
+    Launch,
+    Touched,
+    slot_of,
+)
 from .loader import Kernel
 
 # A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
@@ -46,14 +58,26 @@ class ProgramBuilder:
         self._prologue = 0
 
     def launch(
-        self, kernel: Kernel, dtypes: Sequence[str], arguments: Sequence[Argument], *, cells: int, work: float
+        self,
+        kernel: Kernel,
+        dtypes: Sequence[str],
+        arguments: Sequence[Argument],
+        *,
+        cells: int,
+        work: float,
+        grid: tuple[int, int] = (0, 0),
+        touched: Sequence[Touched] = (),
     ) -> None:
-        """Append a launch of ``kernel`` over ``cells`` cells; ``work`` is its cost in about nanoseconds of one core."""
+        """Append a launch of ``kernel`` over ``cells`` cells; ``work`` is its cost in about nanoseconds of one core.
+
+        ``touched``: all memory that it reads and writes, if it is elementwise over a ``grid``: (elements, in a cell).
+        """
         if cells <= 0:
             return
         self._work += work
         parts = int(min(cells, work // WORK_PER_PART, threads.most()))
-        self.launches.append(Launch(kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts)))
+        own = (kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts), work, grid, tuple(touched))
+        self.launches.append(Launch(*own))
 
     def end_prologue(self) -> None:
         """The launches so far need not be run again as long as what they read stays the same."""
@@ -89,7 +113,10 @@ class ProgramBuilder:
     def build(self, bases: int, failures: Sequence[Exception] = ()) -> "Program":
         """The program; ``bases`` is the number of external bases, ``failures[k - 1]`` what status ``k`` means."""
         size = self._planned + self._most_scratch
-        return Program(self.launches, bases, size, self._constants, failures, self._work, prologue=self._prologue)
+        first, rest = self.launches[: self._prologue], self.launches[self._prologue :]
+        first, rest = (grouped(part, threads.most(), WORK_PER_PART) for part in (first, rest))
+        launches = [*first, *rest]
+        return Program(launches, bases, size, self._constants, failures, self._work, prologue=len(first))
 
 
 class Program:
@@ -106,15 +133,15 @@ class Program:
         *,
         prologue: int = 0,
     ) -> None:
-        slots = [slot_of(a) for launch in launches for a in launch.arguments]
-        sizes = [len(launch.arguments) for launch in launches]
+        blocks = blocks_of(launches)
+        slots = [slot_of(argument) for block in blocks for argument in block]
         functions = [launch.kernel.address(*launch.dtypes) for launch in launches]
         cells = [launch.cells for launch in launches]
         parts = [launch.parts for launch in launches]
         starts = [0]
-        for size in sizes:
-            starts.append(starts[-1] + size)
-        tables = [functions, starts[:-1], cells, parts, [s[1] for s in slots], [s[0] for s in slots], constants]
+        for block in blocks[: len(launches) - 1]:
+            starts.append(starts[-1] + len(block))
+        tables = [functions, starts, cells, parts, [s[1] for s in slots], [s[0] for s in slots], constants]
         # All tables lie in one array; the driver's block begins with where each of them starts.
         self._tables = np.array([n for table in tables for n in table], np.int64)
         place = address_of(self._tables)
@@ -179,6 +206,7 @@ class Program:
         slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self._bases, status_place]
         slots[_OBJECTS + 1] = HEAD
         slots[_BASES + STATUS_BASE], slots[_BASES + CONSTANT_BASE] = status_place, self._constant_place
+        slots[_BASES + BLOCKS_BASE] = base_place + 8 * self._bases
         return _Block(slots.data, place)
 
     def _set_bases(self, block: "_Block", memory: arena.Arena | None, bases: Sequence[int]) -> None:

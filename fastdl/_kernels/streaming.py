@@ -10,11 +10,8 @@ alone gains nothing: its stores are the limit.
 
 from .block import address, shift
 from .compiler import inline
+from .machine import PAST_CACHE_BYTES
 from .vectors import load, spread, stream, width
-
-# Results of at least so many bytes: with an operand as large they take up a last-level cache of 32 MB. Their consumer
-# would find the smaller ones in it.
-PAST_CACHE_BYTES = 16 * 2**20
 
 
 @inline

@@ -44,6 +44,14 @@ def task(args, sizes, strides, data):  # type: ignore[no-untyped-def]
     call(job[0], job[1], cells * part // parts, cells * (part + 1) // parts, part)
 
 
+def chain(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """Cells of several launches, cell by cell: see ``groups.py``. Slots: how many; for each kernel and block."""
+    count = integer(args, 0)
+    for cell in range(lo, hi):
+        for k in range(count):
+            call(integer(args, 1 + 2 * k), integer(args, 2 + 2 * k), cell, cell + 1, worker)
+
+
 def walk(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Steps ``lo..hi`` of a program. See ``program.py`` for who fills the slots."""
     launches = integer(args, 0)

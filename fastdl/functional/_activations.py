@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .._kernels import Argument, Kernel
+from .._kernels.machine import PAST_CACHE_BYTES
 from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
 from ..options import is_number
 from . import comparisons, elementwise
 from ._door import floats, results
-from ._lowering import cells
+from ._lowering import CELL, cells
 from .elementwise import times
 
 _OPTIONS = 3  # reals that the kernels take
@@ -138,7 +139,12 @@ def lower_activation(
     reals = [float(options[key]) for key in row.options]
     reals += [0.0] * (_OPTIONS - len(reals))
     arguments: list[Argument | Operand] = [y, *inputs, y.size, *reals]
-    lowering.launch(Kernel("activations", name), y.dtype, arguments, cells=cells(y.size), work=cost * y.size)
+    # What goes past the cache is not read again at once.
+    past = y.size * y.dtype.itemsize >= PAST_CACHE_BYTES and not name.endswith("_grad")
+    own = 0 if past else CELL
+    lowering.launch(
+        Kernel("activations", name), y.dtype, arguments, cells=cells(y.size), work=cost * y.size, elementwise=own
+    )
 
 
 def activate(op: str, row: str, x: Any, out: Any, **options: float) -> Any:

@@ -14,7 +14,7 @@ from .._kernels import Kernel
 from ..ops import Lowering, Operand, Primitive, Spec
 from . import elementwise, reductions, shape
 from ._door import check_grad, choice, floats
-from ._lowering import cells
+from ._lowering import CELL, cells
 
 REDUCTIONS = ("mean", "sum", "none")
 FLOAT64 = np.dtype(np.float64)
@@ -66,7 +66,9 @@ def elementwise_loss(name: str, kernels: str, backward: Any, cost: float) -> Pri
         kind = f"{kernels}_weighted" if len(inputs) > 2 else kernels
         arguments: list[Any] = [n, *inputs] if len(inputs) > 2 else [*inputs, n, delta]
         if reduction == "none":
-            lowering.launch(Kernel("losses", f"{kind}_each"), dtype, [y, *arguments], cells=cells(n), work=work)
+            lowering.launch(
+                Kernel("losses", f"{kind}_each"), dtype, [y, *arguments], cells=cells(n), work=work, elementwise=CELL
+            )
             return
         divisor, count = _divisor(reduction, n), max(1, cells(n))
         partial = lowering.scratch((count,), FLOAT64) if count > 1 else None
@@ -97,7 +99,7 @@ def elementwise_gradient(name: str, kernels: str, vjp: Any, factor: int, cost: f
             kernel, arguments = f"{kernels}_weighted_grad", [dx, n, x, *rest, *scale, divisor]
         else:
             kernel, arguments = f"{kernels}_grad", [dx, x, *rest, n, *scale, factor, divisor, delta]
-        lowering.launch(Kernel("losses", kernel), x.dtype, arguments, cells=cells(n), work=cost * n)
+        lowering.launch(Kernel("losses", kernel), x.dtype, arguments, cells=cells(n), work=cost * n, elementwise=CELL)
 
     def full_vjp(grads: Any, inputs: Any, outputs: Any, **attrs: Any) -> Any:
         return (*vjp(grads, inputs, **attrs), *[None] * (len(inputs) - 3))

@@ -68,7 +68,7 @@ def unary(
 
     def lower(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
         (x,), (y,) = inputs, outputs
-        lowering.launch(kernel, x.dtype, [y, x, x.size], cells=cells(x.size), work=cost * x.size)
+        lowering.launch(kernel, x.dtype, [y, x, x.size], cells=cells(x.size), work=cost * x.size, elementwise=CELL)
 
     return Primitive(name, lambda x: (x,), lower, vjp, in_place=((0, 0),))
 
@@ -126,7 +126,9 @@ def broadcasting(lowering: Lowering, kernel: Kernel, inputs: Sequence[Operand], 
     last_steps = [step[-1] for step in steps]
     arguments = [y, *inputs, rows, columns, *last_steps, cell_rows, len(outer), *tables]
     count = cells(columns) if rows == 1 else -(-rows // cell_rows)
-    lowering.launch(kernel, inputs[-1].dtype, arguments, cells=count if y.size else 0, work=cost * y.size)
+    own = CELL if rows == 1 else cell_rows * columns
+    count = count if y.size else 0
+    lowering.launch(kernel, inputs[-1].dtype, arguments, cells=count, work=cost * y.size, elementwise=own)
 
 
 def binary(

@@ -9,13 +9,21 @@ from .._kernels import Kernel
 from ..ops import Lowering, Operand, Symbol
 from ..options import is_number
 from ._door import array, floats, indices
-from ._lowering import cells
+from ._lowering import CELL, cells
 
 _FLOAT64 = np.dtype(np.float64)
 
 
 def launch(lowering: Lowering, name: str, p: Operand, arguments: list[Any], cost: float) -> None:
-    lowering.launch(Kernel("updates", name), p.dtype, arguments, cells=cells(p.size), work=cost * p.size)
+    lowering.launch(
+        Kernel("updates", name),
+        p.dtype,
+        arguments,
+        cells=cells(p.size),
+        work=cost * p.size,
+        elementwise=CELL,
+        written=len(arguments),
+    )
 
 
 def of_one_shape(name: str, **arrays: Any) -> list[Any]:

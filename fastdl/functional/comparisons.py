@@ -13,7 +13,7 @@ from ..ops import Lowering, Operand, Primitive, Spec, Symbol, op
 from . import elementwise
 from ._door import BOOL, FLOATS, INT64, array, booleans, check_grad
 from ._draw import elementwise as draw
-from ._lowering import binary, broadcast_shape, broadcasting, cells, no_gradient, vjp2
+from ._lowering import CELL, binary, broadcast_shape, broadcasting, cells, no_gradient, vjp2
 from ._operands import graded, graded2, number_as_array, operands
 
 UINT8 = np.dtype(np.uint8)
@@ -248,7 +248,9 @@ def _lower_astype(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Ope
     (x,), (y,) = inputs, outputs
     source = UINT8 if x.dtype == BOOL else x.dtype
     kernel, dtypes = ("convert_to_bool", [source]) if dtype == BOOL else ("convert", [dtype, source])
-    lowering.launch(Kernel("elementwise", kernel), dtypes, [y, x, x.size], cells=cells(x.size), work=0.4 * x.size)
+    lowering.launch(
+        Kernel("elementwise", kernel), dtypes, [y, x, x.size], cells=cells(x.size), work=0.4 * x.size, elementwise=CELL
+    )
 
 
 _astype = Primitive(

@@ -16,7 +16,7 @@ from ..ops import Lowering, Operand, Primitive, Spec, Symbol, op
 from ..options import is_integer, is_number
 from ._door import INT64, floats
 from ._draw import dropout as draw
-from ._lowering import cells
+from ._lowering import CELL, cells
 from ._operands import graded
 
 
@@ -56,6 +56,7 @@ def _lower(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Opera
         [y, x, seed, step, node, threshold, scale, x.size],
         cells=cells(x.size),
         work=0.5 * x.size,
+        elementwise=CELL,
     )
 
 

@@ -7,20 +7,21 @@ Python's min and max are hidden by arguments.
 import math
 from typing import Any
 
-from .._kernels import Kernel
+from .._kernels import Argument, Kernel
 from ..ops import Lowering, Operand, Primitive, op
 from ..options import is_number
 from . import elementwise
 from ._door import BOOL, booleans, floats, results
 from ._draw import pointwise as draw
-from ._lowering import binary, broadcasting, cells, unary
+from ._lowering import CELL, binary, broadcasting, cells, unary
 from ._operands import graded1
 
 
 def _lower_clip(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand], least: float, most: float) -> None:
     (x,), (y,) = inputs, outputs
     kernel = Kernel("pointwise", "clip")
-    lowering.launch(kernel, x.dtype, [y, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
+    arguments: list[Argument | Operand] = [y, x, x.size, least, most]
+    lowering.launch(kernel, x.dtype, arguments, cells=cells(x.size), work=0.3 * x.size, elementwise=CELL)
 
 
 def _lower_clip_grad(
@@ -28,7 +29,8 @@ def _lower_clip_grad(
 ) -> None:
     (g, x), (dx,) = inputs, outputs
     kernel = Kernel("pointwise", "clip_grad")
-    lowering.launch(kernel, x.dtype, [dx, g, x, x.size, least, most], cells=cells(x.size), work=0.3 * x.size)
+    arguments: list[Argument | Operand] = [dx, g, x, x.size, least, most]
+    lowering.launch(kernel, x.dtype, arguments, cells=cells(x.size), work=0.3 * x.size, elementwise=CELL)
 
 
 def _vjp_clip(grads: Any, inputs: Any, outputs: Any, least: float, most: float) -> tuple[Any]:
