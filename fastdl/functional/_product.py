@@ -40,7 +40,8 @@ _SMALL_TERMS = 512  # products of at most so many terms take the kernel without 
 _WIDE_BYTES = 16 * 1024  # of a row of b that ``along_rows`` reads on end: narrower pieces halve the memory's speed
 _ALONG_TERMS = 64  # the least terms of a part of its sums
 _ENOUGH_CELLS = 16  # of what waits for memory
-_ENOUGH_TILES = 8  # tiles are cut smaller until there are so many of them
+_ENOUGH_TILES = 8  # tiles are cut smaller until there are so many of them: first across, then,
+_FEW_TILES = 4  # while there are fewer than that, down, which may need a b that is packed beforehand
 _PIECE_BYTES = 2048  # of a column of a panel, or a row of a: a panel of 64 columns takes 128 kB, 6 rows of a 12 kB
 _TILE_ROWS, _TILE_COLUMNS = 128, 512
 _COPIED_FOR_PANELS = 4  # more panels than that gain what it costs to turn a transposed a
@@ -184,7 +185,7 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
 
     while cells() < _ENOUGH_TILES and across <= panels // 2:
         across *= 2
-    while cells() < _ENOUGH_TILES and f.rows >= 48 * down:
+    while cells() < _FEW_TILES and f.rows >= 48 * down:
         down *= 2
     if cells() % 2 and cells() < 4 * _ENOUGH_TILES and across < panels:
         across += 1  # two threads get equal shares
