@@ -2,6 +2,7 @@
 
 from .block import doubles, integer, integers, number, pointer, real, second, shift, short_integers
 from .compiler import inline
+from .prefetch import prefetch
 
 
 def gather_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -11,7 +12,10 @@ def gather_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """
     y, data, order, start = pointer(args, 0), second(args, 1), integers(args, 2), integers(args, 3)[0]
     row, cell_rows = integer(args, 5), integer(args, 6)
-    for i in range(lo * cell_rows, min(integer(args, 4), hi * cell_rows)):
+    last = min(integer(args, 4), hi * cell_rows) - 1
+    for i in range(lo * cell_rows, last + 1):
+        if row >= 64:  # they come from anywhere, and the processor foresees none of them
+            prefetch(shift(data, order[start + min(last, i + 4)] * row), row)
         to, source = shift(y, i * row), shift(data, order[start + i] * row)
         for k in range(row):
             to[k] = source[k]
