@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import arena, networks, threads
+from . import arena, records, threads
 from .loader import Kernel
 from .program import (
     ARENA_BASE,
@@ -42,7 +42,7 @@ class Fleet:
 
     def __init__(self, count: int, steps: Sequence[Step], samples: int) -> None:
         arrays = max(step.arrays for step in steps)
-        self.records = np.zeros((count, networks.BASES + arrays), np.int64)
+        self.records = np.zeros((count, records.BASES + arrays), np.int64)
         self.workers = threads.get_num_threads() if threads.parallel_for() else 1
         self._programs = [step.program for step in steps]
         self._captured = [np.array([*step.captured, 0], np.int64) for step in steps]
@@ -79,13 +79,13 @@ class Fleet:
         self._tables = crew
         self._jobs = np.zeros((len(self.records), 2), np.int64)
         tables = [self._state, self._jobs, self.records, self._plans, crew]
-        state, jobs, records, plans, workers = [Buffer.external(i) for i in range(len(tables))]
+        state, jobs, networks, plans, workers = [Buffer.external(i) for i in range(len(tables))]
         addresses = [_WALK.address("int64"), _SHUFFLE.address("int64")]
         builder = ProgramBuilder()
         builder.launch(
             _TRAIN,
             ["int64"],
-            [state, jobs, records, self.records.shape[1], plans, workers, *addresses],
+            [state, jobs, networks, self.records.shape[1], plans, workers, *addresses],
             cells=self.workers,
             work=1e9 * self.workers,
         )
@@ -100,10 +100,10 @@ class Fleet:
     def failure(self, network: int) -> Exception | None:
         """What stopped a network."""
         record = self.records[network]
-        if not record[networks.STATUS]:
+        if not record[records.STATUS]:
             return None
-        program: Program = self._programs[record[networks.PLAN]]
-        return program.failure(int(record[networks.STATUS]))
+        program: Program = self._programs[record[records.PLAN]]
+        return program.failure(int(record[records.STATUS]))
 
     def __del__(self) -> None:
         for memory in getattr(self, "_arenas", ()):

@@ -1,9 +1,9 @@
 """Many networks trained side by side: a job is some steps of one network, and whoever is free takes the next job.
 
-A network is a *record* of 64-bit integers (the fields below): which plan it runs, how far it is, where its memory lies.
-A plan is what the driver's block begins with, shared by all networks of one structure; each worker has a block of its
-own, into which a network's addresses are copied before ``walk`` runs its steps on one thread. So a network costs its
-record and its numbers, and which worker runs it does not matter to what it computes.
+A network is a *record* of 64-bit integers (``records.py`` names them): which plan it runs, how far it is, where its
+memory lies. A plan is what the driver's block begins with, shared by all networks of one structure; each worker has a
+block of its own, into which a network's addresses are copied before ``walk`` runs its steps on one thread. So a network
+costs its record and its numbers, and which worker runs it does not matter to what it computes.
 
 The order of an epoch follows from its number and the network's seed, so it is made where it is needed, in the worker's
 memory, again if a network goes on in the middle of an epoch.
@@ -16,16 +16,32 @@ from numba.extending import intrinsic
 from .block import INT64, address, call, integer, integers, integers_at, shift, stack_integers
 from .compiler import inline
 from .program import BLOCK_BASES, BLOCK_STATUS, CONSTANT_BASE, FIRST_FREE_BASE
-
-# Fields of a record. COUNT, SEED and EPOCH stand together, as the kernel that shuffles reads them. STOP: the epoch
-# before which the network waits. PLACES: where position, total and correct stand (0: nothing is counted); SUMS: where
-# the totals of the epochs go, two numbers each. BASES: the addresses of its arrays.
-(FULL, REST, FULL_STEPS, STEPS, STEP, COUNT, SEED, EPOCH, STOP, STATUS, PLAN, SHUFFLED, ROWS) = range(13)
-POSITION, TOTAL, CORRECT, SUMS, ORDER, BASES = range(13, 19)
-
-# Fields of a plan: the HEADER words that the driver's block begins with, the address of the constants, how many arrays
-# a network has, and the captured arrays.
-HEADER, CONSTANTS, ARRAYS, CAPTURED, CAPTURED_AT, PLAN_FIELDS = 8, 8, 9, 10, 11, 12
+from .records import (
+    ARRAYS,
+    BASES,
+    CAPTURED,
+    CAPTURED_AT,
+    CONSTANTS,
+    CORRECT,
+    COUNT,
+    EPOCH,
+    FULL,
+    FULL_STEPS,
+    HEADER,
+    ORDER,
+    PLAN,
+    PLAN_FIELDS,
+    POSITION,
+    REST,
+    ROWS,
+    SHUFFLED,
+    STATUS,
+    STEP,
+    STEPS,
+    STOP,
+    SUMS,
+    TOTAL,
+)
 
 
 @intrinsic

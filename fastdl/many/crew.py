@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._kernels import address_of
-from .._kernels import networks as fields
+from .._kernels import records as fields
 from .._kernels.fleet import Fleet
 from ..ops import Array
 from ..training.interrupt import InterruptGuard

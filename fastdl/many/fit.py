@@ -192,7 +192,8 @@ class _Training:
             network.model.loss = loss.name if loss.name is not None else loss.function
             network.model.classes = self._kinds[i].classes
             network.model.input_shape = tuple(self._kinds[i].data.x.shape[1:])
-        result = Networks([n.model for n in networks], [n.setting for n in networks], self._errors, seconds)
+        settings = [{**n.setting, "seed": n.seed} for n in networks]
+        result = Networks([n.model for n in networks], settings, self._errors, seconds)
         if guard.hit:
             raise FitInterrupted(f"training stopped after {len(self._ended)} of {len(networks)} networks", result)
         warn_of(self._errors, networks)
@@ -238,8 +239,8 @@ class _Training:
             epochs = min(epochs, len(extra))  # Ctrl-C may have come while it was judged
         sums = crew.sums[crew.starts[i] :][:epochs]
         count = len(kind.data.x) if rows is None else len(rows)
-        columns = {"loss": (sums[:, 0] / count).tolist()}
-        if kind.count:
+        columns = {"loss": (sums[:, 0] / count).tolist()} if epochs else {}
+        if kind.count and epochs:
             columns["accuracy"] = (sums[:, 1] / (count * int(np.prod(kind.encoded.shape[1:])))).tolist()
         for name in extra[0] if extra and epochs else ():
             columns[name] = [numbers[name] for numbers in extra[:epochs]]

@@ -104,14 +104,18 @@ def cross_validate(
     every = [{"seed": seed + k, **setting, "rows": train} for setting in settings for k, (train, _) in enumerate(pairs)]
     networks = fit_many(build, every, x, labels, **options)
     known: dict[Hashable, Inference] = {}
-    rows = []
+    places: list[dict[str, Any]] = []
+    numbers: list[dict[str, float]] = []
     for i, (network, given) in enumerate(zip(networks, every, strict=True)):
-        place, k = {key: value for key, value in given.items() if key not in ("rows", "seed")}, i % len(pairs)
-        place |= {"repeat": k * count // len(pairs), "fold": k % (len(pairs) // count)}
+        k = i % len(pairs)
+        place = {"repeat": k * count // len(pairs), "fold": k % (len(pairs) // count)}
+        places.append({**{key: value for key, value in given.items() if key not in ("rows", "seed")}, **place})
         inference = known.setdefault(of_model(network, x, 1), Inference(network)).of(network)
-        numbers = _score(network, inference, x, labels, pairs[k][1], metrics)
-        rows.append({**place, **(dict.fromkeys(numbers, float("nan")) if i in networks.errors else numbers)})
-    return Scores([dict(setting) for setting in settings], networks, rows)
+        failed = i in networks.errors
+        numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics))
+    nothing = dict.fromkeys(max(numbers, key=len), float("nan"))
+    scored = [{**place, **nothing, **found} for place, found in zip(places, numbers, strict=True)]
+    return Scores([dict(setting) for setting in settings], networks, scored)
 
 
 def _score(

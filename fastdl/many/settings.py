@@ -70,7 +70,7 @@ def blame(name: str, error: Exception) -> Exception:
     """The same error, naming the setting that it came from."""
     kind = type(error) if type(error) in (TypeError, ValueError, IndexError) else ValueError
     detail = str(error) if kind is type(error) else f"{type(error).__name__}: {error}"
-    return kind(f"fit_many: {name}: {detail}")
+    return kind(f"fit_many: {name}: {detail.removeprefix('fit: ')}")
 
 
 def split(build: Callable[..., Any], settings: Any, samples: int, defaults: dict[str, Any]) -> list[Network]:
@@ -138,7 +138,7 @@ def _network(
     size = options["batch_size"]
     return Network(
         number=number,
-        setting={**setting, "seed": options["seed"]},
+        setting=setting,
         arguments=arguments,
         loss=options["loss"],
         optimizer=_optimizer(options["optimizer"], rate),
