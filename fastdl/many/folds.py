@@ -113,7 +113,7 @@ def cross_validate(
         inference = known.setdefault(of_model(network, x, 1), Inference(network)).of(network)
         failed = i in networks.errors
         numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics))
-    nothing = dict.fromkeys(max(numbers, key=len), float("nan"))
+    nothing = dict.fromkeys(next(found for found in numbers if found), float("nan"))
     scored = [{**place, **nothing, **found} for place, found in zip(places, numbers, strict=True)]
     return Scores([dict(setting) for setting in settings], networks, scored)
 
