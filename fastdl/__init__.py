@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._kernels.cache import CacheWarning
 from ._kernels.threads import get_num_threads, set_num_threads, threads
 from ._version import __version__
+from .debugging import debug_nans
 from .options import precision
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "compile",
     "cross_validate",
     "datasets",
+    "debug_nans",
     "explain",
     "fit_many",
     "functional",

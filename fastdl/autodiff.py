@@ -31,11 +31,14 @@ def gradients(graph: Graph, of: Sequence[tuple[Tensor, Any]], wrt: Sequence[Tens
             if all(t.dtype.kind != "f" for t in node.outputs):
                 continue
             raise TypeError(f"{node.primitive.name} cannot be differentiated")
+        known = len(graph.nodes)
         for x, g in zip(
             node.inputs, node.primitive.vjp(arriving, node.inputs, node.outputs, **node.attrs), strict=True
         ):
             if x is not None and g is not None and x in depends:
                 _accumulate(grads, x, g)
+        for new in graph.nodes[known:]:
+            new.origin = node
     return [grads[t] if t in grads else np.zeros(t.shape, t.dtype) for t in wrt]
 
 

@@ -25,13 +25,17 @@ def _needs_values(what: str, remedy: str) -> RecordingError:
 
 
 class Node:
-    """One primitive with its inputs (None for an absent one), attributes and outputs."""
+    """One primitive with its inputs (None for an absent one), attributes and outputs.
 
-    __slots__ = ("attrs", "inputs", "outputs", "primitive")
+    ``origin``: the node whose gradient it is a part of.
+    """
+
+    __slots__ = ("attrs", "inputs", "origin", "outputs", "primitive")
 
     def __init__(self, primitive: Primitive, inputs: tuple["Tensor | None", ...], attrs: dict[str, Any]) -> None:
         self.primitive, self.inputs, self.attrs = primitive, inputs, attrs
         self.outputs: tuple[Tensor, ...] = ()
+        self.origin: Node | None = None
 
 
 _recording = threading.local()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, allocator
+from .debugging import ACTIVE, check
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -212,6 +213,8 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
     else:
         outputs = (out, *[new(*spec) for new, spec in results[1:]])
     program.run_on((*arrays, *outputs))
+    if ACTIVE:
+        check(primitive.name, arrays, outputs)
     return outputs
 
 

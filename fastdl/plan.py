@@ -43,7 +43,7 @@ class Plan:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         results = [*self.outputs, *(new for _, new in updates)]
-        self.nodes = _live_nodes(graph, results)
+        self.nodes = live_nodes(graph, results)
         used = {x for node in self.nodes for x in node.inputs} | set(results)
         captured = [(t, array, prepared(array)) for t, array in graph.constants if t in used]
         self._constants = [ready for _, _, ready in captured]
@@ -98,7 +98,7 @@ def _copy(builder: ProgramBuilder, target: Buffer, source: Buffer, nbytes: int) 
     builder.launch(_COPY, ["uint8"], [target, source, nbytes], cells=-(-nbytes // 16384), work=nbytes / 20)
 
 
-def _live_nodes(graph: Graph, results: Sequence[Tensor]) -> list[Node]:
+def live_nodes(graph: Graph, results: Sequence[Tensor]) -> list[Node]:
     """The nodes that the results need, in the order of recording."""
     needed = set(results)
     live = []

@@ -14,10 +14,12 @@ import numpy as np
 
 from . import autodiff
 from . import functional as F
+from .debugging import ACTIVE
 from .graph import Graph, RecordingError, Tensor, current_graph, identity
 from .ops import Spec
 from .options import current_precision
 from .plan import Plan
+from .stepwise import run_op_by_op
 from .tree import flatten, unflatten
 
 
@@ -38,10 +40,16 @@ class _Recording:
         with graph:
             results, self._structure = flatten(function(*args, **options))
         self._results = [graph.lift(r) if _has_values(r) else r for r in results]
+        self._graph = graph
         self.plan = Plan(graph, inputs, [r for r in self._results if isinstance(r, Tensor)])
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        values = iter(self.plan([leaf for leaf in leaves if isinstance(leaf, np.ndarray)]))
+        arrays = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)]
+        if ACTIVE:  # op by op, each of which is checked
+            given = dict(zip(self.plan.inputs, arrays, strict=True))
+            values = iter([np.array(y) for y in run_op_by_op(self._graph, given, self.plan.outputs)])
+        else:
+            values = iter(self.plan(arrays))
         return unflatten(self._structure, [next(values) if isinstance(r, Tensor) else r for r in self._results])
 
 

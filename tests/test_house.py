@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up. A file imports from its own floor and from those below it.
 FLOORS = [
-    {"_version"},
+    {"_version", "debugging"},
     {"_kernels"},
-    {"ops", "options"},
+    {"ops", "options", "storage"},
     {"functional"},
-    {"graph", "numpy_protocol", "autodiff", "plan", "transforms", "tree"},
+    {"graph", "numpy_protocol", "autodiff", "plan", "stepwise", "transforms", "tree"},
     {"init", "optim", "minimization"},
     {"training"},
     {"nn"},
@@ -44,7 +44,7 @@ THIRD_PARTIES = {
     "cli": NUMPY | {"tqdm"},
     "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},
-    "saving": NUMPY | {"safetensors"},
+    "storage": NUMPY | {"safetensors"},
     "testing": NUMPY | {"tqdm"},
 }
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 330, 75

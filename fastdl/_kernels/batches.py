@@ -1,6 +1,6 @@
 """What a training step does around the network: fetch the batch, count steps, keep running totals."""
 
-from .block import doubles, integer, integers, pointer, real, second, shift
+from .block import doubles, integer, integers, number, pointer, real, second, shift, short_integers
 from .compiler import inline
 
 
@@ -15,6 +15,22 @@ def gather_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         to, source = shift(y, i * row), shift(data, order[start + i] * row)
         for k in range(row):
             to[k] = source[k]
+
+
+def gather_sparse_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """y[i] = row order[position + i] of a sparse matrix, with its zeros, converted. A cell is a row.
+
+    Slots: y (first type), data (second type), columns (int32), starts, order, position, columns of y. Numbers stored
+    twice in one place add up.
+    """
+    y, data, columns, starts = pointer(args, 0), second(args, 1), short_integers(args, 2), integers(args, 3)
+    order, start, features, zero = integers(args, 4), integers(args, 5)[0], integer(args, 6), number(args, 0)
+    for i in range(lo, hi):
+        to, row = shift(y, i * features), order[start + i]
+        for k in range(features):
+            to[k] = zero
+        for k in range(starts[row], starts[row + 1]):
+            to[columns[k]] += data[k]
 
 
 def advance(args, lo, hi, worker):  # type: ignore[no-untyped-def]

@@ -73,6 +73,13 @@ def integers(typing_context: Any, args: Any, k: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def short_integers(typing_context: Any, args: Any, k: Any) -> Any:
+    """Slot ``k`` as a pointer to 32-bit integers: the columns of a sparse matrix."""
+    result, codegen = _load_pointer(types.int32)
+    return result(args, k), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def flags(typing_context: Any, args: Any, k: Any) -> Any:
     """Slot ``k`` as a pointer to bytes: a boolean array, 0 or 1."""
     result, codegen = _load_pointer(types.uint8)

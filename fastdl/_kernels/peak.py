@@ -39,7 +39,8 @@ def _chains(typing_context: Any, args: Any, count: Any, width: Any) -> Any:
         chains = []
         for i in range(CHAINS):
             chain = builder.phi(vector)
-            chain.add_incoming(ir.Constant(vector, [float(i)] * lanes), start)
+            # None starts at 1, where 0.999 x + 0.001 stands still: LLVM would leave that chain out.
+            chain.add_incoming(ir.Constant(vector, [-float(i)] * lanes), start)
             chains.append(chain)
         results = [builder.call(fma, [chain, factor, addend]) for chain in chains]
         for chain, result in zip(chains, results, strict=True):

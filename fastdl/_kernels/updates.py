@@ -51,18 +51,21 @@ def sgd_momentum(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     first, last = lo * 4096, min(integer(args, 3), hi * 4096)
     p, v, g = _moved(args, 0, 1, first, last), _moved(args, 6, 7, first, last), pointer(args, 2)
     rate, decay, momentum = number(args, doubles(args, 4)[0]), real(args, 5), real(args, 9)
-    if integers(args, 8)[0] == 0:
-        for i in range(first, last):
-            v[i] = g[i] + decay * p[i]
-    else:
-        for i in range(first, last):
-            v[i] = momentum * v[i] + (g[i] + decay * p[i])
-    if integer(args, 10):
-        for i in range(first, last):
-            p[i] -= rate * (g[i] + decay * p[i] + momentum * v[i])
-    else:
-        for i in range(first, last):
-            p[i] -= rate * v[i]
+    begins, nesterov = integers(args, 8)[0] == 0, integer(args, 10)
+    for start in range(first, last, 1024):  # so that the second loop finds in the first cache what the first one left
+        stop = min(last, start + 1024)
+        if begins:
+            for i in range(start, stop):
+                v[i] = g[i] + decay * p[i]
+        else:
+            for i in range(start, stop):
+                v[i] = momentum * v[i] + (g[i] + decay * p[i])
+        if nesterov:
+            for i in range(start, stop):
+                p[i] -= rate * (g[i] + decay * p[i] + momentum * v[i])
+        else:
+            for i in range(start, stop):
+                p[i] -= rate * v[i]
 
 
 def adam(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -75,18 +78,19 @@ def adam(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     p, g = _moved(args, 0, 1, first, last), pointer(args, 2)
     m, v = _moved(args, 6, 7, first, last), _moved(args, 8, 9, first, last)
     rate, t, beta1, beta2 = doubles(args, 4)[0], integers(args, 10)[0] + 1, _double(args, 11), _double(args, 12)
-    decay, kept, eps = real(args, 5), number(args, 1), real(args, 15)
+    decay, kept = real(args, 5), number(args, 1)
     if integer(args, 16):
         decay, kept = number(args, 0), number(args, 1 - rate * _double(args, 5))
-    size = number(args, rate / (1 - beta1 ** np.float64(t)))
-    root = number(args, np.sqrt(1 - beta2 ** np.float64(t)))
+    # Of the fraction, both parts times sqrt(bias2): one division less for each number.
+    root = np.sqrt(1 - beta2 ** np.float64(t))
+    size, eps = number(args, rate * root / (1 - beta1 ** np.float64(t))), number(args, root * _double(args, 15))
     # 1 - beta is an argument: were it computed here, LLVM would turn b v + (1 - b) x into x + b (v - x), which cancels.
     old1, old2, new1, new2 = real(args, 11), real(args, 12), real(args, 13), real(args, 14)
     for i in range(first, last):
         gradient = g[i] + decay * p[i]
         m[i] = old1 * m[i] + new1 * gradient
         v[i] = old2 * v[i] + new2 * gradient * gradient
-        p[i] = kept * p[i] - size * m[i] / (np.sqrt(v[i]) / root + eps)
+        p[i] = kept * p[i] - size * m[i] / (np.sqrt(v[i]) + eps)
 
 
 def rmsprop(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -101,30 +105,35 @@ def rmsprop(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     old, new, eps, momentum = real(args, 8), real(args, 9), real(args, 10), real(args, 11)
     centred, moving = integer(args, 12), integer(args, 15)
     m, v = _moved(args, 13, 14, first, last), _moved(args, 16, 17, first, last)
-    for i in range(first, last):
-        gradient = g[i] + decay * p[i]
-        s[i] = old * s[i] + new * gradient * gradient
-    if centred:
+    if not centred and not moving:
         for i in range(first, last):
-            m[i] = old * m[i] + new * (g[i] + decay * p[i])
+            gradient = g[i] + decay * p[i]
+            s[i] = old * s[i] + new * gradient * gradient
+            p[i] -= rate * (gradient / (np.sqrt(s[i]) + eps))
+        return
     spread, step = stack(args, 256), stack(args, 256)
     for start in range(first, last, 256):
-        size = min(256, last - start)
-        q, r = shift(p, start), shift(g, start)
-        _copy(spread, shift(s, start), size)
+        n = min(256, last - start)
+        q, r, squares = shift(p, start), shift(g, start), shift(s, start)
+        for i in range(n):
+            gradient = r[i] + decay * q[i]
+            squares[i] = old * squares[i] + new * gradient * gradient
+        _copy(spread, squares, n)
         if centred:
             centre = shift(m, start)
-            for i in range(size):
+            for i in range(n):
+                centre[i] = old * centre[i] + new * (r[i] + decay * q[i])
+            for i in range(n):
                 left = spread[i] - centre[i] * centre[i]
                 spread[i] = zero if left < 0 else left
-        for i in range(size):
+        for i in range(n):
             step[i] = (r[i] + decay * q[i]) / (np.sqrt(spread[i]) + eps)
         if moving:
             speed = shift(v, start)
-            for i in range(size):
+            for i in range(n):
                 step[i] = momentum * speed[i] + step[i]
-            _copy(speed, step, size)
-        for i in range(size):
+            _copy(speed, step, n)
+        for i in range(n):
             q[i] -= rate * step[i]
 
 

@@ -1,7 +1,21 @@
-"""How the gradient of a convolution with respect to its kernels lowers to launches of ``_kernels/conv_gradient.py``."""
+"""How the gradient of a convolution with respect to its kernels lowers to launches of ``_kernels/conv_gradient.py``.
+
+Which of the two ways it takes follows from an estimate of cycles for a row of Q pixels of a result, with T taps of all
+input channels, O output channels and L lanes; the factors are measured:
+
+| on the lanes | multiply-adds | and |
+|---|---|---|
+| channels | 0.55 Q T ceil(O / L); 0.9 for a single vector, which is bound by loads | g is transposed: 0.4 Q O |
+| pixels | 0.8 T O ceil(Q / L) (unaligned loads); at least 4 for a block of sums | the ends of rows need masks |
+
+Pixels win with few channels (6 of 16 lanes: 3 times as fast), and with few taps (T = 9 of a first layer), where
+transposing g costs more than the product. They lose on short rows.
+"""
+
+import math
 
 from .._kernels import Argument, Kernel
-from .._kernels.machine import lanes, panel
+from .._kernels.machine import lanes, machine, panel
 from ..ops import Lowering, Operand
 from . import _depthwise
 from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
@@ -9,8 +23,10 @@ from ._lowering import add_parts, round_up
 from ._moving import launch_zeros
 
 _WEIGHT_GRAD = Kernel("conv_gradient", "weight_grad")
+_WEIGHT_GRAD_PIXELS = Kernel("conv_gradient", "weight_grad_pixels")
 
 _STRIP_BYTES = 128 * 1024  # of a panel of g, in one product: it streams through the first cache from the second
+_BLOCK_BYTES = 24 * 1024  # of the images of g in one block of sums: they shall stay in the first cache
 _SUM_BYTES = 512 * 1024  # of the sums of a cell: they shall stay in the second cache
 _ENOUGH_CELLS = 16
 _LEAST_PIXELS = 512  # of a chunk: with fewer of them, adding up the chunks costs more than it gains
@@ -30,17 +46,18 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     if _depthwise.fits(s):
         _depthwise.lower_weight_grad(lowering, dweight, g, x, s)
         return
-    across = min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
-    most = _STRIP_BYTES // itemsize // across  # pixels of a strip
+    on_pixels = _pixels_on_lanes(s, itemsize)
+    height, width = _sums()
+    across = height if on_pixels else min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
+    most = (_BLOCK_BYTES if on_pixels else _STRIP_BYTES) // itemsize // across  # pixels of a strip
     pieces = -(-length // most) if length > 2 * most else 1
     piece_columns = -(-length // pieces)
     pieces = -(-length // piece_columns)
     strip_rows = max(1, min(s.rows.outputs, most // length))
     strip_rows = -(-s.rows.outputs // -(-s.rows.outputs // strip_rows))
     all_rows = s.images * s.rows.outputs * pieces
-    blocks, chunks = _cells(
-        s.groups, s.in_channels, s.in_channels * taps, s.out_channels * itemsize, all_rows, piece_columns
-    )
+    row_bytes = s.out_channels * itemsize * (lanes(itemsize) if on_pixels else 1)
+    blocks, chunks = _cells(s.groups, s.in_channels, s.in_channels * taps, row_bytes, all_rows, piece_columns)
     block_channels = -(-s.in_channels // blocks)
     blocks = -(-s.in_channels // block_channels)
     chunk_rows = -(-all_rows // chunks)
@@ -56,23 +73,48 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
         for t in rows.phases[0].taps
         for w in columns.phases[0].taps
     ]
-    starts = [row * piece_columns * across for row in range(strip_rows)]
-    width = round_up(s.out_channels, across)
-    elements = 0 if own else block_channels * planes.channel + planes.slack
-    turned = strip_rows * piece_columns * width
-    scratch, stride = lowering.worker_scratch(elements + turned + block_channels * taps * width, x.dtype)
     sizes = [s.groups, s.out_channels, s.in_channels, block_channels, chunk_rows, strip_rows, all_rows, s.rows.outputs]
     sizes += [length, taps, rows.extra, own, pieces == 1 and planes.columns == length, across, pieces, piece_columns]
-    tables = [
-        lowering.constant(table) for table in (sizes, planes.table(rows, columns, x.dtype.itemsize), offsets, starts)
-    ]
+    sizes.append(width)
+    tables = [lowering.constant(table) for table in (sizes, planes.table(rows, columns, itemsize), offsets)]
     sums = lowering.scratch((chunks, *dweight.shape), dweight.dtype) if chunks > 1 else dweight
-    product = Kernel("product", "block").address(x.dtype.name)
-    arguments: list[Argument | Operand] = [sums, g, x, *tables, scratch, stride, elements, turned, product]
-    work = work_of(geometry, dweight)
-    lowering.launch(_WEIGHT_GRAD, x.dtype, arguments, cells=chunks * s.groups * blocks, work=work)
+    places: list[Argument | Operand] = [sums, g, x, *tables]
+    elements = 0 if own else block_channels * planes.channel + planes.slack
+    cells, work = chunks * s.groups * blocks, work_of(geometry, dweight)
+    if on_pixels:
+        totals = s.out_channels * block_channels * taps * lanes(itemsize)
+        scratch, stride = lowering.worker_scratch(elements + totals, x.dtype)
+        lowering.note(algorithm="sums of products of pixels", why="there are few channels: pixels lie on the lanes")
+        lowering.launch(_WEIGHT_GRAD_PIXELS, x.dtype, [*places, scratch, stride, elements], cells=cells, work=work)
+    else:
+        starts = lowering.constant([row * piece_columns * across for row in range(strip_rows)])
+        columns_out = round_up(s.out_channels, across)
+        turned = strip_rows * piece_columns * columns_out
+        scratch, stride = lowering.worker_scratch(elements + turned + block_channels * taps * columns_out, x.dtype)
+        product = Kernel("product", "block").address(x.dtype.name)
+        rest: list[Argument | Operand] = [starts, scratch, stride, elements, turned, product]
+        lowering.launch(_WEIGHT_GRAD, x.dtype, [*places, *rest], cells=cells, work=work)
     if chunks > 1:
         add_parts(lowering, dweight, sums, chunks)
+
+
+def _sums() -> tuple[int, int]:
+    """Images and taps of a block of sums in registers with pixels on the lanes: see ``_kernels/pixel_sums.py``."""
+    return (6 if machine().registers >= 32 else 3), 4
+
+
+def _pixels_on_lanes(s: Geometry, itemsize: int) -> bool:
+    """Whether pixels lie on the lanes, not output channels: the table at the head of this file."""
+    taps, length, lane = s.in_channels * s.rows.taps * s.columns.taps, s.columns.outputs, lanes(itemsize)
+    if machine().vector_bytes < 32:  # no masks: the ends of rows would be loaded number by number
+        return False
+    height, width = _sums()
+    heights, widths = -(-s.out_channels // height), -(-taps // width)
+    tall, wide = s.out_channels / heights, taps / widths  # of the average block
+    block = max(0.8 * tall * wide, 4)  # four cycles: the latency of a sum
+    vectors = -(-s.out_channels // lane)
+    channels = length * (taps * vectors * (0.9 if vectors == 1 else 0.55) + 0.4 * s.out_channels)
+    return math.ceil(length / lane) * heights * widths * block < channels
 
 
 def _cells(groups: int, channels: int, depth: int, row_bytes: int, rows: int, length: int) -> tuple[int, int]:

@@ -54,6 +54,41 @@ def gather_batch(data: Any, order: Any, position: Any, *, batch: int, dtype: np.
     return _gather(data, order, position, batch=batch, dtype=np.dtype(dtype))[0]
 
 
+def _infer_sparse(
+    data: Spec, columns: Spec, starts: Spec, order: Spec, position: Spec, batch: int, features: int, dtype: Any
+) -> tuple[Spec]:
+    return (Spec((batch, features), dtype),)
+
+
+def _lower_sparse(
+    lowering: Lowering,
+    inputs: tuple[Operand, ...],
+    outputs: tuple[Operand],
+    batch: int,
+    features: int,
+    dtype: np.dtype[Any],
+) -> None:
+    (data, *_), (y,) = inputs, outputs
+    arguments: list[Any] = [y, *inputs, features]
+    kernel = Kernel("batches", "gather_sparse_rows")
+    lowering.launch(kernel, [y.dtype, data.dtype], arguments, cells=batch, work=0.05 * y.size + 20 * batch)
+
+
+_gather_sparse = Primitive("gather_sparse", _infer_sparse, _lower_sparse)
+
+
+def gather_sparse(
+    data: Any, columns: Any, starts: Any, order: Any, position: Any, *, batch: int, features: int, dtype: np.dtype[Any]
+) -> Any:
+    """Rows order[position + i], with their zeros, of a matrix in compressed sparse rows: row r holds data[k] in column
+    columns[k] (int32) for starts[r] <= k < starts[r + 1]. ``dtype`` is float32 or float64.
+
+    The caller answers for all of these being in range.
+    """
+    inputs = data, columns, starts, order, position
+    return _gather_sparse(*inputs, batch=batch, features=features, dtype=np.dtype(dtype))[0]
+
+
 def _lower_advance(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand], by: int) -> None:
     lowering.launch(Kernel("batches", "advance"), INT64, [*outputs, *inputs, by], cells=1, work=1)
 

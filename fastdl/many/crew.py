@@ -37,6 +37,8 @@ class Crew:
         """Sum of the losses and number of right answers, of all epochs of the first network, of the next, ..."""
         self.starts = np.cumsum([0, *[n.epochs for n in networks]]).tolist()
         self.memories: dict[int, Memory] = {}
+        self._looked: dict[int, int] = {}  # how many epochs were looked at
+        self._bad: dict[int, int] = {}  # the epoch in which a network was no longer finite
         self._seconds: dict[int, float] = {}  # per step, by plan
         self._scale = 1.0  # how much slower steps are than that, as things are
         self._per_epoch = np.empty(len(networks), np.int64)
@@ -71,8 +73,9 @@ class Crew:
         record[fields.BASES : fields.BASES + len(addresses)] = list(addresses.values())
 
     def epochs_of(self, i: int) -> int:
-        """How many epochs a network has finished."""
-        return int(self.fleet.records[i, fields.EPOCH])
+        """How many epochs a network has finished, and was finite in."""
+        done = int(self.fleet.records[i, fields.EPOCH])
+        return min(done, self._bad.get(i, done))
 
     def run(
         self,
@@ -89,22 +92,43 @@ class Crew:
             before = self._done(jobs)
             self._timed(jobs, alone)
             advance(int((self._done(jobs) - before).sum()))
-            over = {i for i, _ in jobs if self._over(i, at_epoch)}
+            over = [i for i, _ in jobs if self._over(i, at_epoch)]
             for i in over:
-                at_end(i, self.fleet.failure(i))
+                at_end(i, self.fleet.failure(i) or self._not_finite(i))
                 del self.memories[i]
             if over:
                 self._waiting = [i for i in self._waiting if i not in over]
 
     def _over(self, i: int, at_epoch: Callable[[int], bool]) -> bool:
         record = self.fleet.records[i]
-        if record[fields.STATUS]:
+        if record[fields.STATUS] or self._not_finite(i) is not None:
             return True
         if self._by_epoch and record[fields.EPOCH] == record[fields.STOP]:
             record[fields.STOP] += 1
             if not at_epoch(i):
                 return True
         return bool(record[fields.EPOCH] == self._networks[i].epochs)
+
+    def _not_finite(self, i: int) -> FloatingPointError | None:
+        """What to say of a network whose losses, or in the end parameters, are not finite."""
+        done, arrays = self.epochs_of(i), self.memories[i].arrays
+        looked = self._looked.get(i, 0)
+        # The total of an epoch stays NaN or infinite once it is.
+        bad = np.flatnonzero(~np.isfinite(self.sums[self.starts[i] + looked : self.starts[i] + done, 0]))
+        if bad.size:
+            self._bad[i] = looked + int(bad[0])
+        elif not np.isfinite(arrays["total"]):
+            self._bad[i] = done
+        elif done == self._networks[i].epochs and not np.isfinite(arrays["flat"]).all():
+            self._bad[i] = done - 1
+        self._looked[i] = done
+        if i not in self._bad:
+            return None
+        return FloatingPointError(
+            f"not finite any more in epoch {self._bad[i]} (counted from 0). Lower the learning rate, or bound the "
+            "gradient by the optimiser's clip_norm; model.fit alone, which gets the same bits, says in which step and "
+            "op it began"
+        )
 
     def _done(self, jobs: list[tuple[int, int]]) -> Array:
         """The steps that the networks of these jobs have done."""

@@ -16,6 +16,9 @@ from ..training.inference import Metric, judge
 from ..training.inputs import samples, targets
 from ..training.interrupt import InterruptGuard
 from ..training.progress import Bar
+from ..training.rows import is_file
+from ..training.sparse import is_sparse
+from ..tree import flatten
 from .crew import Crew
 from .kinds import Data, Kind, Kinds
 from .result import FitInterrupted, Networks, warn_of
@@ -39,6 +42,7 @@ def fit_many(
     metrics: Sequence[Metric] = (),
     sample_weight: Any = None,
     class_weight: Any = None,
+    classes: Sequence[Any] | None = None,
     progress: bool | None = None,
     **others: Any,
 ) -> Networks:
@@ -55,8 +59,8 @@ def fit_many(
 
         fd.seed(seed); model = build(**arguments); model.fit(X[rows], y[rows], seed=seed, ...)
 
-    The other arguments are those of ``nn.Module.fit``, for all networks; of these ``callbacks`` and what else needs
-    Python after steps is not taken. Labels mean the same to all networks: classes are those of the whole y.
+    The other arguments are those of ``nn.Module.fit``, for all networks; of these ``callbacks``, checkpoints and data
+    outside of memory are not taken. Labels mean the same to all networks: classes are those of the whole y.
 
     Networks are spread over threads, not the work of one: it pays for networks that ``fit`` would train on one thread.
     Those that do the same computation (same structure, optimiser and batch size; learning rates, seeds and rows may
@@ -64,9 +68,9 @@ def fit_many(
     by network after each epoch, in Python, for 0.1 ms and up.
 
     Returns :class:`Networks`: the models in the order of the settings, with their histories. A network that fails while
-    it trains does so alone: it is in ``errors``, and a warning names its setting. Ctrl-C raises
-    :class:`FitInterrupted`, whose ``result`` has what was finished. Raises TypeError or ValueError that names the
-    setting for what does not fit, before anything is trained.
+    it trains, or is not finite any more, stops alone: it is in ``errors``, and a warning names its setting. Ctrl-C
+    raises :class:`FitInterrupted`, whose ``result`` has what was finished. Raises TypeError or ValueError that names
+    the setting for what does not fit, before anything is trained.
 
     >>> import numpy as np, fastdl as fd
     >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)
@@ -80,10 +84,10 @@ def fit_many(
     """
     _refuse(others)
     compiled_before, start = seconds_compiling(), time.perf_counter()
-    x = samples("fit_many", "X", X)
+    x = _in_memory("X", X)
     if len(x) == 0:
         raise ValueError("fit_many: X has no samples")
-    data = Data(x, targets("fit_many", y, len(x)), sample_weight)
+    data = Data(x, targets("fit_many", y, len(x)), sample_weight, classes)
     defaults = {"loss": loss, "optimizer": optimizer, "lr": lr, "epochs": epochs, "batch_size": batch_size}
     defaults |= {"shuffle": shuffle, "seed": seed, "class_weight": class_weight}
     networks = split(build, settings, len(x), dict.fromkeys(OPTIONS) | defaults)
@@ -93,6 +97,17 @@ def fit_many(
     seconds = {"compile": seconds_compiling() - compiled_before}
     seconds["plan"] = time.perf_counter() - start - seconds["compile"]
     return _Training(networks, kinds, crew, validation).run(seconds, progress)
+
+
+def _in_memory(name: str, X: Any) -> Array:
+    """Samples, which all networks read where they lie."""
+    if is_file(X) or is_sparse(X):
+        remedy = "X.toarray()" if is_sparse(X) else "np.array(np.load(path))"
+        raise TypeError(
+            f"fit_many: {name} is a {type(X).__name__}; many networks share an array in memory: pass {remedy}, or "
+            "train them with model.fit"
+        )
+    return samples("fit_many", name, X)
 
 
 def _refuse(others: dict[str, Any]) -> None:
@@ -124,6 +139,8 @@ def _plan(
                 "new one at each call"
             )
         owners[id(model)] = network
+        if not all(np.isfinite(array).all() for array in flatten(model.parameters())[0]):
+            raise ValueError(f"fit_many: {network.name}: the parameters of the model hold NaN or infinity")
         try:
             kinds.append(known.of(network))
         except (TypeError, ValueError) as error:
@@ -142,7 +159,7 @@ class _Validation:
             return
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError("fit_many: validation_data must be a pair (X, y)")
-        vx = samples("fit_many", "validation_data X", given[0])
+        vx = _in_memory("validation_data X", given[0])
         if vx.shape[1:] != x.shape[1:] or len(vx) == 0:
             raise ValueError(
                 f"fit_many: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})"
@@ -246,7 +263,7 @@ class _Training:
             columns[name] = [numbers[name] for numbers in extra[:epochs]]
         history = History(columns)
         if i in self._errors:
-            history.stopped = "failed"
+            history.stopped = "not finite" if isinstance(self._errors[i], FloatingPointError) else "failed"
         elif i not in self._ended:
             history.stopped = "interrupted"
         return history

@@ -16,6 +16,7 @@ from ..plan import Plan
 from ..training import losses
 from ..training.inference import Inference, Metric, check_metrics
 from ..training.inputs import weights
+from ..training.sources import MemorySource
 from ..training.step import Memory, plan_step
 from .settings import Network
 from .structure import of_model, of_optimizer, of_value
@@ -27,8 +28,8 @@ _LINE = 64
 class Data:
     """The samples that all networks share, and what follows from them: encoded targets, weights, orders."""
 
-    def __init__(self, x: Array, labels: Array, sample_weight: Any) -> None:
-        self.x, self.labels, self.sample_weight = x, labels, sample_weight
+    def __init__(self, x: Array, labels: Array, sample_weight: Any, classes: Any) -> None:
+        self.x, self.labels, self.sample_weight, self._classes = x, labels, sample_weight, classes
         self.all_rows = np.arange(len(x), dtype=np.int64)
         self._encoded: dict[Hashable, tuple[Any, Array]] = {}
         self._weights: dict[Hashable, tuple[Any, Array | None]] = {}
@@ -37,7 +38,7 @@ class Data:
         """(classes, targets as the loss takes them)."""
         key = of_value(loss.name or loss.function), output_shape[1:], dtype
         if key not in self._encoded:
-            classes = losses.find_classes(self.labels, loss, output_shape)
+            classes = losses.find_classes(self.labels, loss, output_shape, "fit_many", self._classes)
             self._encoded[key] = classes, losses.encode(self.labels, loss, classes, output_shape, dtype)
         return self._encoded[key]
 
@@ -75,15 +76,14 @@ class Kind:
         self.metrics = check_metrics(metrics, self.loss, "fit_many")
         self.at_once = min(256, max(self.batch, 2**20 // max(1, data.x[0].size)))
         self.count = "accuracy" in self.metrics
+        self._sources: dict[int, MemorySource] = {}
         self._network, self._memory = network, self.memory(network)
         self._plans: dict[int, tuple[int, Plan]] = {}
 
     def memory(self, network: Network) -> Memory:
         """A network's memory: its own arrays beside each other, lines apart from those of others."""
-        data, weight = self.data, self.weight(network)
-        memory = Memory(
-            network.model, data.x, self.encoded, weight, network.optimizer, seed=network.seed, count=self.count
-        )
+        data, source = self.data, self._source(self.weight(network))
+        memory = Memory(network.model, source, self.loss, network.optimizer, seed=network.seed, count=self.count)
         own = {name: array for name, array in memory.arrays.items() if name not in _SHARED}
         places, end = {}, 0
         for name, array in own.items():
@@ -100,6 +100,13 @@ class Kind:
             moved[name][...] = array
         memory.move(moved)
         return memory
+
+    def _source(self, weight: Array | None) -> MemorySource:
+        """The shared arrays as training knows them; who else has the same weights has the same source."""
+        if id(weight) not in self._sources:
+            arrays = {"x": self.data.x, "y": self.encoded} | ({} if weight is None else {"weight": weight})
+            self._sources[id(weight)] = MemorySource(arrays, self.batch, None, (self.data.x, self.encoded))
+        return self._sources[id(weight)]
 
     def encode(self, labels: Array) -> Array:
         """Labels from elsewhere as the loss takes them."""

@@ -69,6 +69,20 @@ class _Signature:
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
+_MODE = ": there are no modes; model(x) is inference, model(x, training=True) trains, and fit does so by itself"
+_PLACE = ": arrays stay where NumPy has them, on the CPU"
+# What people who come from PyTorch ask a module for.
+_ELSEWHERE = {
+    "train": _MODE,
+    "eval": _MODE,
+    "zero_grad": ": gradients are results of fd.value_and_grad, and nothing keeps them",
+    "backward": ": gradients are results of fd.value_and_grad",
+    "forward": ": call the model, model(x)",
+    "cuda": _PLACE,
+    "cpu": _PLACE,
+}
+
+
 class Attributes:
     """Files parameters, buffers and modules by name, in the order of their first assignment."""
 
@@ -163,7 +177,7 @@ class Attributes:
             members = self.__dict__.get(kind, {})
             if name in members:
                 return members[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{_ELSEWHERE.get(name, '')}")
 
     def __delattr__(self, name: str) -> None:
         for kind in _KINDS:

@@ -7,7 +7,9 @@ made by the outermost call that needs one: ``apply``, ``summary``, or ``model(x,
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
+
+from ..graph import current_graph
 
 Key = tuple[int, str]  # (id of a module, name of one of its parameters or buffers)
 
@@ -29,6 +31,18 @@ class Frame:
         self.outputs: list[tuple[Any, Any]] | None = None
 
 
+class Call(NamedTuple):
+    """One call of a module while the calls are noted: its name, what it is, what it returned, and which nodes of the
+    graph (first, end) were recorded meanwhile."""
+
+    name: str
+    kind: str
+    output: Any
+    first: int
+    end: int
+
+
+CALLS: ContextVar[list[tuple[Any, Any, int, int]] | None] = ContextVar("fastdl_calls", default=None)
 FRAME: ContextVar[Frame | None] = ContextVar("fastdl_frame", default=None)
 TRAINING: ContextVar[bool] = ContextVar("fastdl_training", default=False)
 
@@ -42,6 +56,12 @@ def running(frame: Frame, training: bool) -> Iterator[Frame]:
     finally:
         TRAINING.reset(training_before)
         FRAME.reset(frame_before)
+
+
+def recorded() -> int:
+    """How many nodes the graph that is being recorded has."""
+    graph = current_graph()
+    return 0 if graph is None else len(graph.nodes)
 
 
 def is_training() -> bool:

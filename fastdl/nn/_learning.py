@@ -3,6 +3,7 @@
 ``fastdl.training`` does the work; it knows models only by ``apply``, ``parameters``, ``buffers`` and ``dtype``.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class Learner:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         loss: str | Callable[..., Any] | None = None,
         optimizer: "str | Optimizer | None" = None,
@@ -42,8 +43,12 @@ class Learner:
         metrics: Sequence[str | Callable[[Array, Array], float]] = (),
         sample_weight: Any = None,
         class_weight: str | Mapping[Any, float] | None = None,
+        classes: Sequence[Any] | None = None,
+        chunk_bytes: int | None = None,
         callbacks: Sequence[Any] = (),
         progress: bool | None = None,
+        checkpoint: "str | os.PathLike[str] | training.Checkpoint | None" = None,
+        resume: "str | os.PathLike[str] | None" = None,
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
@@ -59,8 +64,18 @@ class Learner:
         ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
         training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
 
+        ``checkpoint``: a file that keeps the training after each epoch and on Ctrl-C, or a
+        ``fastdl.training.Checkpoint``, which says how often; ``resume``: such a file to go on from, to the same bits as
+        without the interruption (same fastdl and NumPy, same kind of processor). The call must be the same but for
+        ``epochs``, the total, and ``checkpoint``; the model's own weights and ``seed=None`` give way to the file's. To
+        start or go on, whichever it is: ``resume=path if os.path.exists(path) else None``.
+
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
+
+        Raises FloatingPointError if the loss or the parameters are not finite any more: it names the step, the first op
+        at fault and its layer, and the model keeps its parameters from before that step. Warns
+        (``training.DivergenceWarning``) when the loss stays ten times above that of the first epoch.
 
         Raises TypeError or ValueError for data and options that do not fit, before anything is computed.
 
@@ -85,9 +100,19 @@ class Learner:
             metrics=metrics,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            classes=classes,
+            chunk_bytes=chunk_bytes,
             callbacks=callbacks,
             progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
         )
+
+    def file_metadata(self, extra: dict[str, Any] | None = None) -> dict[str, str]:
+        """What a file says of this model beside its arrays, ``state_dict()``: see ``fd.save``, which writes both."""
+        from ._architecture import metadata
+
+        return metadata(self, extra if extra is not None else self.extra)  # type: ignore[arg-type]
 
     def predict(self, X: Any, *, batch_size: int = 256) -> Array:
         """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...).

@@ -124,12 +124,26 @@ def compare(expected: list[Slot], given: Mapping[str, Any]) -> tuple[list[tuple[
     return pairs, report
 
 
-def match(caller: str, expected: list[Slot], given: Mapping[str, Any]) -> list[tuple[Slot, Any]]:
-    """Each slot with its value. All that is missing, unexpected or misshapen is listed in one error."""
+def match(caller: str, expected: list[Slot], given: Mapping[str, Any], optional: str = "") -> list[tuple[Slot, Any]]:
+    """Each slot with its value. All that is missing, unexpected or misshapen is listed in one error; what has a name
+    that ends in ``optional`` may be missing."""
     pairs, report = compare(expected, given)
+    for name in [name for name in report.missing if optional and name.endswith(optional)]:
+        del report.missing[name]
     if problems := report.problems():
-        raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}")
+        raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}{_prefix(expected, given)}")
     return pairs
+
+
+def _prefix(expected: list[Slot], given: Mapping[str, Any]) -> str:
+    """A remedy where all names begin with a wrapper's name, as PyTorch's DataParallel and compile make them."""
+    names = {slot.name for slot in expected}
+    for wrapper in ("module.", "_orig_mod.", "model."):
+        if given and all(name.startswith(wrapper) and name.removeprefix(wrapper) in names for name in given):
+            return (
+                f'. All names begin with "{wrapper}": pass {{k.removeprefix("{wrapper}"): v for k, v in state.items()}}'
+            )
+    return ""
 
 
 def _fits(given: np.dtype[Any], expected: np.dtype[Any]) -> bool:

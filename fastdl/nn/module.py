@@ -18,7 +18,7 @@ from ..ops import Array, Symbol
 from ..tree import flatten
 from . import _options
 from ._attributes import Attributes
-from ._frame import FRAME, TRAINING, Frame, running
+from ._frame import CALLS, FRAME, TRAINING, Call, Frame, recorded, running
 from ._learning import Learner
 from ._named import LoadReport, Slot, compare, copy_in, flat, match, nested, slots
 from ._summary import Summary, describe, summarize
@@ -37,7 +37,8 @@ def _callable(function: Callable[..., Any]) -> Callable[..., Any]:
             raise TypeError(f"{type(self).__name__}: training is {training!r}; expected True or False")
         elif training and frame is None:
             return _train_eagerly(self, call, inputs, options)
-        before = TRAINING.set(bool(training))
+        before, noted = TRAINING.set(bool(training)), CALLS.get()
+        first = 0 if noted is None else recorded()
         try:
             if named:
                 options["training"] = training
@@ -46,6 +47,8 @@ def _callable(function: Callable[..., Any]) -> Callable[..., Any]:
             TRAINING.reset(before)
         if frame is not None and frame.outputs is not None:
             frame.outputs.append((self, y))
+        if noted is not None:
+            noted.append((self, y, first, recorded()))
         return y
 
     return call
@@ -159,6 +162,17 @@ class Module(Attributes, Learner):
         frame.values[key] = value
         frame.updates[key] = (self, value)
 
+    def note_calls(self, function: Callable[[], Any]) -> tuple[Any, list[Call]]:
+        """(What ``function()`` returns, the calls of this model's modules meanwhile, inner ones first)."""
+        token = CALLS.set([])
+        try:
+            result, noted = function(), CALLS.get() or []
+        finally:
+            CALLS.reset(token)
+        names = {id(module): name for name, module in self.named_modules()}
+        calls = [Call(names[id(m)], describe(m), y, i, j) for m, y, i, j in noted if id(m) in names]
+        return result, calls
+
     # Parameters and parts.
 
     def named_modules(self) -> Iterator[tuple[str, "Module"]]:
@@ -215,7 +229,8 @@ class Module(Attributes, Learner):
         if not _options.flag("load_state_dict", "strict", strict):
             pairs, report = compare(self._slots(), values)
         else:
-            pairs = match("load_state_dict", self._slots(), values)
+            # Files of PyTorch before 0.4.1 do not count batches, and only momentum=None asks for the count.
+            pairs = match("load_state_dict", self._slots(), values, optional="num_batches_tracked")
             report = LoadReport([slot.name for slot, _ in pairs])
         copy_in(pairs)
         return report

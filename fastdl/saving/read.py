@@ -12,14 +12,16 @@ from typing import Any
 
 from .. import init
 from ..nn import Module
+from ..nn._architecture import FORMAT, ArchitectureError, build
 from ..nn._named import Slot, copy_in, match
 from ..ops import Array
-from .architecture import ArchitectureError, build
-from .arrays import Malformed, opened
-from .errors import ModelFileError, Path, PreparationWarning, check_path, clipped
-from .write import FORMAT
+from ..storage import Malformed, ModelFileError, Path, check_path, clipped, opened
 
 COMMANDS_KEY = "fastdl_train"  # under which the command keeps the preparation of the data, in ``extra``
+
+
+class PreparationWarning(UserWarning):
+    """A file of the command ``fastdl train`` was loaded without the preparation of the data that it also holds."""
 
 
 def load(path: Path, model: Module | None = None) -> Module:
@@ -38,7 +40,7 @@ def load(path: Path, model: Module | None = None) -> Module:
         raise TypeError(f"load: model is a {type(model).__name__}; expected an nn.Module or None")
     try:
         with opened(path) as file:
-            header = {name: file.promise(name) for name in file.names}
+            header = {name: file.promise(name) for name in file.of_the_model}
             about = _about(file.metadata, needed=model is None)
             if model is None:
                 model = _build(about, header)

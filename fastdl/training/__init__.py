@@ -4,8 +4,20 @@ A model is known here only by what it offers: ``apply``, ``parameters``, ``buffe
 """
 
 from .callbacks import Callback, EarlyStopping
+from .checkpoint import Checkpoint
 from .fit import fit
 from .history import History
 from .inference import evaluate, predict, predict_proba
+from .nans import DivergenceWarning
 
-__all__ = ["Callback", "EarlyStopping", "History", "evaluate", "fit", "predict", "predict_proba"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "DivergenceWarning",
+    "EarlyStopping",
+    "History",
+    "evaluate",
+    "fit",
+    "predict",
+    "predict_proba",
+]

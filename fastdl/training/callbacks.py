@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..ops import Array
 from ..tree import flatten
 
@@ -29,6 +31,15 @@ class Callback:
 
     def on_train_end(self, model: Any) -> None:
         """After the last step, also when training was interrupted."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What a checkpoint has to keep of this callback: numbers, texts and arrays by name. Nothing if not overridden:
+        a callback that remembers something between epochs and does not say so here begins anew on ``resume``."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave, after ``on_train_begin``."""
+        raise NotImplementedError(f"{type(self).__name__} has a state_dict and no load_state_dict; write one")
 
 
 class _Function(Callback):
@@ -79,6 +90,14 @@ class EarlyStopping(Callback):
         else:
             self._waited += 1
         return self._waited >= self.patience
+
+    def state_dict(self) -> Mapping[str, Any]:
+        saved = {f"best {i}": array for i, array in enumerate(self._saved)}
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited, **saved}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best, self.best_epoch, self._waited = state["best"], state["best_epoch"], state["waited"]
+        self._saved = [np.array(state[f"best {i}"]) for i in range(len(state) - 3)]
 
     def on_train_end(self, model: Any) -> None:
         for array, best in zip(_values(model), self._saved, strict=False):

@@ -8,20 +8,25 @@ from typing import Any
 from .. import optim
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
+from ..options import current_precision
 from . import losses
 from .callbacks import as_callbacks
+from .checkpoint import Keeper, Saved, as_checkpoint, described, digest, structure
+from .data import Data, opened
+from .given import samples_of, targets_of
 from .history import History
 from .inference import Inference, Metric, check_metrics
-from .inputs import check_seed, positive, samples, targets, weights
+from .inputs import check_seed, positive
 from .loop import Loop
 from .step import Memory
 from .steps import Steps
+from .task import Task
 
 
 def fit(
     model: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: Any = None,
     optimizer: Any = None,
@@ -33,57 +38,92 @@ def fit(
     metrics: Sequence[Metric] = (),
     sample_weight: Any = None,
     class_weight: Any = None,
+    classes: Sequence[Any] | None = None,
+    chunk_bytes: int | None = None,
     callbacks: Sequence[Any] = (),
     progress: bool | None = None,
+    checkpoint: Any = None,
+    resume: Any = None,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
-    x = samples("fit", "X", X)
-    labels = targets("fit", y, len(x))
-    if len(x) == 0:
-        raise ValueError("fit: X has no samples")
     epochs = positive("epochs", epochs)
-    batch = len(x) if batch_size is None else min(positive("batch_size", batch_size), len(x))
+    kept = as_checkpoint(checkpoint)
+    saved = None if resume is None else Saved(resume)
+    seed = saved.chosen_seed(seed) if saved else seed
+    seed = secrets.randbits(62) if seed is None else check_seed(seed)
+    hooks = as_callbacks(callbacks)
+    data = opened(X, y, chunk_bytes, epochs)
     inference = Inference(model)
-    output_shape = inference.output_shape(x)
-    chosen = losses.get(loss) if loss is not None else losses.choose(labels, output_shape)
-    classes = losses.find_classes(labels, chosen, output_shape)
-    encoded = losses.encode(labels, chosen, classes, output_shape, model.dtype)
+    output_shape = inference.output_shape(data.x)
+    task = _task(model, data, output_shape, loss, classes, class_weight)
+    chosen = task.loss
     if chosen.name in losses.OF_PROBABILITIES:
-        losses.check_outputs(chosen, inference(x[:8], 1), "fit")
-    weight = weights(sample_weight, class_weight, encoded, classes, model.dtype)
-    if weight is not None and chosen.name is None:
+        losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
+    if (sample_weight is not None or class_weight is not None) and chosen.name is None:
         raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     wanted = check_metrics(metrics, chosen)
-    validation = _validation(validation_data, x, chosen, classes, output_shape, model.dtype)
-    hooks = as_callbacks(callbacks)
-    seed = secrets.randbits(62) if seed is None else check_seed(seed)
+    source = data.source(task, batch_size, seed if shuffle else None, sample_weight)
+    validation = _validation(validation_data, data, task)
+    if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
+        raise ValueError(
+            f"fit: metrics is {metrics!r}, but X is not in memory, and metrics other than accuracy need all samples: "
+            "give validation_data"
+        )
 
-    count = "accuracy" in wanted
     chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
-    memory = Memory(model, x, encoded, weight, chosen_optimizer, seed=seed, count=count)
-    steps = Steps(model, memory, chosen, chosen_optimizer, batch)
+    fingerprint = {
+        "the model": repr(model),
+        "arrays of the model": structure(model),
+        "optimizer": described(chosen_optimizer),
+        "loss": described(chosen.name or chosen.function),
+        "batch_size": source.batch,
+        "shuffle": bool(shuffle),
+        "metrics": [described(m) for m in wanted],
+        "validation_data": validation is not None,
+        "callbacks": [type(c).__name__ for c in hooks],
+        "precision": current_precision(),
+        "the number of samples": source.count,
+        "data": digest(*source.looked_at()),
+    }
+    if saved:
+        saved.check(fingerprint, epochs)
+    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count="accuracy" in wanted)
+    steps = Steps(model, memory, source, chosen, chosen_optimizer)
     history = History()
     history.seconds["compile"] = seconds_compiling() - compiled_before
     history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
     model.loss = chosen.name if chosen.name is not None else chosen.function
-    model.classes, model.input_shape, model.history = classes, tuple(x.shape[1:]), history
+    model.classes, model.input_shape, model.history = task.classes, tuple(data.x.shape[1:]), history
 
-    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation)
-    loop.run(epochs, shuffle, progress)
+    if saved:
+        saved.restore(model, memory, history)
+    keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
+    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper)
+    loop.run(epochs, progress, saved)
     return history
 
 
-def _validation(
-    data: Any, x: Array, loss: losses.Loss, classes: Any, output_shape: tuple[int, ...], dtype: Any
-) -> tuple[Array, Array] | None:
-    if data is None:
+def _task(model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, classes: Any, class_weight: Any) -> Task:
+    chosen = None if loss is None else losses.get(loss)
+    labels = data.labels(chosen, classes)
+    if chosen is None:
+        chosen = losses.choose(labels, output_shape)
+    try:
+        found = losses.find_classes(labels, chosen, output_shape, given=classes)
+    except ValueError as error:
+        raise ValueError(f"{error}{data.why_these}") from None
+    return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight))
+
+
+def _validation(given: Any, data: Data, task: Task) -> tuple[Any, Array] | None:
+    if given is None:
         return None
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise TypeError("fit: validation_data must be a pair (X, y)")
-    vx = samples("fit", "validation_data X", data[0])
-    if vx.shape[1:] != x.shape[1:] or len(vx) == 0:
+    x = samples_of("fit", "validation_data X", given[0])
+    if x.shape[1:] != data.x.shape[1:] or len(x) == 0:
         raise ValueError(
-            f"fit: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})"
+            f"fit: validation_data X has shape {x.shape}; expected (N, {', '.join(map(str, data.x.shape[1:]))})"
         )
-    return vx, losses.encode(targets("fit", data[1], len(vx)), loss, classes, output_shape, dtype)
+    return x, task.encode(targets_of("fit", given[1], len(x)))

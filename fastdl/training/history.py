@@ -8,7 +8,7 @@ class History(Mapping[str, list[float]]):
     """Numbers of each epoch by name: ``history["loss"]``, ``history["val_accuracy"]``.
 
     ``seconds`` has the time spent in ``compile`` (kernels, only ever once a machine), ``plan`` and ``train``;
-    ``stopped`` says why training ended: ``"epochs"``, ``"callback"`` or ``"interrupted"``.
+    ``stopped`` says why training ended: ``"epochs"``, ``"callback"``, ``"interrupted"`` or ``"not finite"``.
     """
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
@@ -20,6 +20,10 @@ class History(Mapping[str, list[float]]):
         """Add one epoch."""
         for name, value in numbers.items():
             self._columns.setdefault(name, []).append(value)
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over the epochs of what ``to_dict`` returned."""
+        self._columns = {name: list(column) for name, column in saved["epochs"].items()}
 
     @property
     def epochs(self) -> int:

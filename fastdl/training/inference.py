@@ -11,7 +11,8 @@ from ..options import current_precision
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import losses
-from .inputs import not_one_sample, positive, samples, targets
+from .given import samples_of, targets_of
+from .inputs import not_one_sample, positive
 from .step import batch_dtype
 
 Metric = str | Callable[[Array, Array], float]
@@ -64,12 +65,12 @@ class Inference:
             raise ValueError(f"{name} returned shape {tuple(y.shape)} for {count} samples; expected ({count}, ...)")
         return graph.lift(y)
 
-    def output_shape(self, x: Array) -> tuple[int, ...]:
+    def output_shape(self, x: Any) -> tuple[int, ...]:
         """Shape of the outputs for one sample like those of ``x``, with the batch in front."""
         dtype = batch_dtype(x, self._model)
         return self._plan(Spec((1, *x.shape[1:]), dtype)).outputs[0].shape
 
-    def __call__(self, x: Array, batch_size: int) -> Array:
+    def __call__(self, x: Any, batch_size: int) -> Array:
         """The model's raw outputs for all samples."""
         dtype = batch_dtype(x, self._model)
         parameters, _, buffers, _ = self._arrays()
@@ -82,7 +83,7 @@ class Inference:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def outputs_of(model: Any, x: Array, batch_size: int, caller: str) -> Array:
+def outputs_of(model: Any, x: Any, batch_size: int, caller: str) -> Array:
     """Checked samples through the model."""
     size = positive("batch_size", batch_size, caller)
     not_one_sample(caller, x, model.input_shape)
@@ -107,7 +108,7 @@ def labels(model: Any, outputs: Array) -> Array:
 
 def predict(model: Any, X: Any, *, batch_size: int = 256) -> Array:
     """See ``nn.Module.predict``."""
-    return labels(model, outputs_of(model, samples("predict", "X", X), batch_size, "predict"))
+    return labels(model, outputs_of(model, samples_of("predict", "X", X), batch_size, "predict"))
 
 
 def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
@@ -122,7 +123,7 @@ def predict_proba(model: Any, X: Any, *, batch_size: int = 256) -> Array:
             f"predict_proba: the outputs of a model trained with {model.loss} are scores, which say nothing about "
             'probabilities: use predict, or train it with loss="bce_with_logits"'
         )
-    return probabilities(model, outputs_of(model, samples("predict_proba", "X", X), batch_size, "predict_proba"))
+    return probabilities(model, outputs_of(model, samples_of("predict_proba", "X", X), batch_size, "predict_proba"))
 
 
 def probabilities(model: Any, outputs: Array) -> Array:
@@ -142,10 +143,10 @@ def evaluate(
     chosen = loss if loss is not None else model.loss
     if chosen is None:
         raise ValueError('evaluate: the model has no loss yet; train it with fit, or give loss="mse"')
-    x = samples("evaluate", "X", X)
+    x = samples_of("evaluate", "X", X)
     if len(x) == 0:
         raise ValueError("evaluate: X has no samples")
-    labelled = targets("evaluate", y, len(x))
+    labelled = targets_of("evaluate", y, len(x))
     known = losses.get(chosen)
     wanted = check_metrics(metrics, known, "evaluate")
     outputs = outputs_of(model, x, batch_size, "evaluate")
@@ -160,15 +161,16 @@ def judge(
     if encoded is None:
         found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
         encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
-    numbers = {"loss": float(loss(outputs, encoded))}
+    targets = encoded.astype(losses.batch_targets(loss, encoded, outputs.dtype), copy=False)
+    numbers = {"loss": float(loss(outputs, targets))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
         wanted.insert(0, "accuracy")
     if loss.kind == "values":
-        truth, predicted = encoded, outputs
+        truth, predicted = targets, outputs
     else:
         predicted = loss.decide(outputs)
-        truth = np.maximum(encoded, 0).reshape(predicted.shape)
+        truth = np.maximum(targets, 0).reshape(predicted.shape)
     for metric in wanted:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         function = METRICS[metric] if isinstance(metric, str) else metric

@@ -8,24 +8,42 @@ import numpy as np
 from ..ops import Array
 from ..options import is_integer
 
+_PIECE = 2**18  # numbers looked at at once: a mask of the whole array would be as large as the images themselves
+
 
 def samples(caller: str, name: str, X: Any) -> Array:
-    """X as an array of numbers with samples along the first axis."""
+    """X as an array of numbers with samples along the first axis. Integers keep their type, however small."""
     x = np.asarray(X)
     if x.dtype.kind not in "biuf" or x.ndim == 0:
         raise TypeError(
             f"{caller}: {name} has dtype {x.dtype} and shape {x.shape}; expected an array of numbers (N, ...)"
         )
-    if x.dtype.kind == "f" and x.dtype not in (np.float32, np.float64):
-        x = x.astype(np.float32 if x.dtype.itemsize < 4 else np.float64)
-    if x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.int64):
-        x = x.astype(np.int64)
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+    x = np.require(x, readable(x.dtype), requirements=["C", "A"])
+    place = not_finite(x)
+    if place is not None:
         raise ValueError(
             f"{caller}: {name}{list(place)} is {x[place]}; expected finite numbers: impute or drop the rows"
         )
-    return np.require(x, requirements=["C", "A"])
+    return x
+
+
+def readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """``dtype`` if batches can be fetched from it, else the nearest one from which they can."""
+    if dtype.kind == "f":
+        return np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)
+    return dtype.newbyteorder("=")
+
+
+def not_finite(x: Array) -> tuple[int, ...] | None:
+    """Where the first NaN or infinity is in C-contiguous ``x``; None if all numbers are finite."""
+    if x.dtype.kind != "f":
+        return None
+    flat = x.reshape(-1)
+    for start in range(0, flat.size, _PIECE):
+        finite = np.isfinite(flat[start : start + _PIECE])
+        if not finite.all():
+            return tuple(int(i) for i in np.unravel_index(start + int(np.argmin(finite)), x.shape))
+    return None
 
 
 def not_one_sample(caller: str, x: Array, input_shape: tuple[int, ...] | None) -> None:
@@ -47,7 +65,7 @@ def targets(caller: str, y: Any, count: int) -> Array:
         raise TypeError(f"{caller}: y holds Python objects; expected numbers or text: np.array(y, dtype=str) or float")
     if array.dtype.kind not in "biufUS":
         raise TypeError(f"{caller}: y has dtype {array.dtype}; expected numbers or text")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not_finite(np.ascontiguousarray(array)) is not None:
         raise ValueError(f"{caller}: y holds NaN or infinity; expected finite values")
     return array
 
@@ -76,15 +94,21 @@ def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] 
     one_each = class_weight is None or y.size == len(y)
     result = np.ones(len(y) if one_each else y.shape, dtype)
     if sample_weight is not None:
-        given = np.asarray(sample_weight)
-        if given.shape != (len(y),) or given.dtype.kind not in "biuf":
-            raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({len(y)},) numbers")
-        if not np.isfinite(given).all() or (given < 0).any():
-            raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
+        given = check_weights(sample_weight, len(y))
         result *= given.astype(dtype).reshape(-1, *[1] * (result.ndim - 1))
     if class_weight is not None:
         result *= _of_classes(class_weight, y, classes)[_numbers(y)].reshape(result.shape).astype(dtype)
     return result
+
+
+def check_weights(sample_weight: Any, count: int) -> Array:
+    """The weight of each of ``count`` samples."""
+    given = np.asarray(sample_weight)
+    if given.shape != (count,) or given.dtype.kind not in "biuf":
+        raise ValueError(f"fit: sample_weight has shape {given.shape}; expected ({count},) numbers")
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise ValueError("fit: sample_weight holds negative or non-finite numbers; expected weights >= 0")
+    return given
 
 
 def _numbers(y: Array) -> Any:

@@ -1,16 +1,19 @@
 """Epoch after epoch: what happens around the steps (numbers, validation, callbacks, Ctrl-C)."""
 
+import math
 import time
+import warnings
 from typing import Any
 
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from . import losses
 from .callbacks import Callback
+from .checkpoint import Keeper, Place, Saved
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
-from .order import shuffled
+from .nans import DivergenceWarning, Watch, diverging
 from .progress import Bar
 from .steps import Steps
 
@@ -27,25 +30,39 @@ class Loop:
         inference: Inference,
         loss: losses.Loss,
         metrics: list[Metric],
-        validation: tuple[Array, Array] | None,
+        validation: tuple[Any, Array] | None,
+        keeper: Keeper,
     ) -> None:
         self._model, self._steps, self._callbacks, self._history = model, steps, callbacks, history
         self._inference, self._loss, self._metrics, self._validation = inference, loss, metrics, validation
         self._by_batch = [c for c in callbacks if type(c).on_batch_end is not Callback.on_batch_end]
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
-        self._at_once = min(256, max(steps.batch, 2**20 // max(1, steps.memory.arrays["x"][0].size)))
-        self._step = 0
+        sample = math.prod(steps.source.sample_shape)
+        self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
+        self._keeper, self._place = keeper, Place()
         self._guard = InterruptGuard()
+        self._watch = Watch(model, steps, self._guard, self._begin)
+        self._warned = False
 
-    def run(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
+    def run(self, epochs: int, progress: bool | None, saved: Saved | None = None) -> None:
         memory, history = self._steps.memory, self._history
         self._call(self._callbacks, "on_train_begin")
+        if saved is not None:
+            saved.restore_callbacks(self._callbacks)
+            self._place = saved.place
+            if saved.stopped:  # and nothing is left to do
+                history.stopped, epochs = "callback", saved.place.epoch
+        self._watch.start(self._place)
         compiled_before, start = seconds_compiling(), time.perf_counter()
         with self._guard as guard:
             try:
-                self._epochs(epochs, shuffle, progress)
+                self._epochs(epochs, progress)
             except (Interrupted, KeyboardInterrupt):
                 guard.hit = True
+                self._keeper.write(self._place)
+            except FloatingPointError:
+                history.stopped = "not finite"
+                raise
             finally:
                 memory.to_model()
                 compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
@@ -59,25 +76,35 @@ class Loop:
         if guard.hit:
             raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
 
-    def _epochs(self, epochs: int, shuffle: bool, progress: bool | None) -> None:
-        arrays, history, guard = self._steps.memory.arrays, self._history, self._guard
-        counters = [arrays[name] for name in ("position", "total", "correct") if name in arrays]
-        batches = epochs * -(-self._steps.count // self._steps.batch)
-        with Bar(batches, progress) as bar:
-            for epoch in range(epochs):
-                if shuffle:
-                    arrays["order"][:] = shuffled(int(arrays["seed"]), epoch, self._steps.count)
-                for counter in counters:
-                    counter[...] = 0
-                self._steps.epoch(guard, lambda n: self._after(n, bar), bool(self._by_batch))
+    def _epochs(self, epochs: int, progress: bool | None) -> None:
+        history, guard = self._history, self._guard
+        count = self._steps.source.count
+        with Bar(None if count is None else epochs * -(-count // self._steps.usual), progress) as bar:
+            bar.advance(self._place.steps)
+            for epoch in range(self._place.epoch, epochs):
+                self._begin(self._place)
+                by_batch, done = bool(self._by_batch), self._place.samples
+                self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), by_batch, done)
                 numbers = self._numbers()
                 history.append(numbers)
+                self._warn()
+                self._place = Place(epoch + 1, 0, self._place.steps)
                 bar.show(epoch, epochs, numbers)
                 if any(self._call(self._callbacks, "on_epoch_end", epoch, numbers)):
                     history.stopped = "callback"
+                self._keeper.epoch_done(self._place, history.stopped == "callback" or epoch + 1 == epochs)
+                if history.stopped == "callback":
                     break
                 if guard.hit:
                     raise Interrupted
+            self._watch.look(self._place, at_the_end=True)
+
+    def _begin(self, place: Place) -> None:
+        """Make the totals ready for the epoch, or for what is left of it."""
+        arrays = self._steps.memory.arrays
+        for name in ("total", "correct"):
+            if name in arrays and place.samples == 0:
+                arrays[name][...] = 0
 
     def _call(self, callbacks: list[Callback], event: str, *arguments: Any) -> list[bool]:
         """Call the callbacks on the model; training goes on from the values that they leave in it."""
@@ -85,33 +112,41 @@ class Loop:
             return []
         with self._guard.open():
             answers = [bool(getattr(callback, event)(self._model, *arguments)) for callback in callbacks]
-        self._steps.memory.from_model()
+        if self._steps.memory.from_model():
+            self._watch.start(self._place)
         return answers
 
     def _after(self, steps: int, bar: "Bar") -> None:
         bar.advance(steps)
+        self._place = Place(self._place.epoch, self._steps.done, self._place.steps + steps)
+        self._watch.look(self._place)
         if self._by_batch:
             self._steps.memory.to_model()
-            self._call(self._by_batch, "on_batch_end", self._step)
-        self._step += steps
+            self._call(self._by_batch, "on_batch_end", self._place.steps - 1)
+        self._keeper.steps_done(self._place)
+
+    def _warn(self) -> None:
+        text = None if self._warned else diverging(self._history["loss"])
+        if text is not None:
+            self._warned = True
+            warnings.warn(text, DivergenceWarning, stacklevel=6)
 
     def _numbers(self) -> dict[str, float]:
-        memory, n = self._steps.memory, self._steps.count
+        memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole
         numbers = {"loss": float(memory.arrays["total"]) / n}
         if "correct" in memory.arrays:
-            numbers["accuracy"] = float(memory.arrays["correct"]) / memory.arrays["y"].size
-        others = [m for m in self._metrics if m not in numbers]
+            answers = math.prod(memory.arrays["y"].shape[1:])
+            numbers["accuracy"] = float(memory.arrays["correct"]) / (n * answers)
+        others = [m for m in self._metrics if m not in numbers] if whole is not None else []
         if others or self._validation is not None or self._callbacks:
             memory.to_model()
-        if others:
-            numbers |= {
-                k: v for k, v in self._judge(memory.arrays["x"], memory.arrays["y"], others).items() if k != "loss"
-            }
+        if others and whole is not None:
+            numbers |= {k: v for k, v in self._judge(*whole, others).items() if k != "loss"}
         if self._validation is not None:
             numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
         return numbers
 
-    def _judge(self, x: Array, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
+    def _judge(self, x: Any, encoded: Array, metrics: list[Metric]) -> dict[str, float]:
         if self._guard.hit:
             raise Interrupted
         with self._guard.open():

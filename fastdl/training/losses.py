@@ -138,13 +138,18 @@ def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:
             )
 
 
-def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: str = "fit") -> list[Any] | None:
+def find_classes(
+    y: Array, loss: Loss, output_shape: tuple[int, ...], caller: str = "fit", given: Any = None
+) -> list[Any] | None:
     """The labels in the order of the model's outputs, or None for values.
 
     Integers from 0 up to the number of outputs are class numbers as they stand, so that a class may be absent from
-    ``y``; other labels (text, other integers) are sorted, and there must be one for each output.
+    ``y``; other labels (text, other integers) are sorted, and there must be one for each output. ``given``: the classes
+    in an order of the caller's own.
     """
     if loss.kind == "values":
+        if given is not None:
+            raise ValueError(f"{caller}: classes was given, but {loss.name or 'the loss'} takes values; leave it out")
         return None
     check_axis_of_classes(loss, output_shape, caller)
     if y.dtype.kind == "f":
@@ -152,6 +157,13 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: st
         remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
         raise TypeError(f"{caller}: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
     count = 2 if loss.kind == "binary" else output_shape[1]
+    if given is not None:
+        named: list[Any] = np.asarray(given).tolist()
+        if np.ndim(given) != 1 or len(set(named)) != count or len(named) != count:
+            raise ValueError(
+                f"{caller}: classes is {given!r}; expected {count} different labels, one for each answer of the model"
+            )
+        return named
     if y.dtype.kind in "iu" and y.size and 0 <= y.min() and y.max() < count:
         return list(range(count))
     found = [False, True] if y.dtype.kind == "b" else np.unique(y).tolist()
@@ -172,11 +184,12 @@ def find_classes(y: Array, loss: Loss, output_shape: tuple[int, ...], caller: st
 def encode(
     y: Array, loss: Loss, classes: list[Any] | None, output_shape: tuple[int, ...], dtype: Any, caller: str = "fit"
 ) -> Array:
-    """Targets as the loss takes them: class numbers, 0/1 or -1/1, or values in the outputs' shape."""
+    """Targets in the shape that the loss takes, as small as they can be kept: class numbers and answers in one byte
+    where that will do, values as they came. :func:`batch_targets` says what they become in a batch."""
     if loss.kind != "values":
         y = _class_numbers(y, classes or [], caller)
-    if loss.kind == "binary":
-        y = np.where(y > 0, 1, loss.no)
+    if loss.kind == "binary" and loss.no:
+        y = np.where(y > 0, np.int8(1), np.int8(loss.no))
     if loss.kind == "classes":
         if len(classes or []) != output_shape[1]:
             raise ValueError(
@@ -190,7 +203,7 @@ def encode(
             raise ValueError(
                 f"{caller}: y has shape {y.shape}; expected {expected} for outputs (N, {output_shape[1]}, ...){remedy}"
             )
-        return np.ascontiguousarray(y, np.int64)
+        return np.require(y, requirements=["C", "A"])
     if y.dtype.kind not in "biuf":
         raise TypeError(
             f"{caller}: y holds text ({y.dtype}), but the loss takes numbers: convert it with y.astype(np.float32)"
@@ -207,23 +220,34 @@ def encode(
                 hint = '; for classes use loss="cross_entropy" and integer labels'
             raise ValueError(f"{caller}: y has shape {y.shape}; the model's outputs make {expected}{hint}")
         y = y.reshape(expected)
-    if loss.name is None and y.dtype.kind in "iub":
-        return np.ascontiguousarray(y, np.int64)
-    return np.ascontiguousarray(y, dtype)
+    if not y.dtype.isnative or (y.dtype.kind == "f" and y.dtype.itemsize not in (4, 8)):
+        y = y.astype(dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))
+    return np.require(y.view(np.uint8) if y.dtype.kind == "b" else y, requirements=["C", "A"])
+
+
+def batch_targets(loss: Loss, encoded: Array, dtype: Any) -> np.dtype[Any]:
+    """The dtype in which the loss takes encoded targets: class numbers, and integers for a loss of the user's own, are
+    int64, all else has the model's dtype."""
+    if loss.kind == "classes" or (loss.name is None and encoded.dtype.kind in "iu"):
+        return np.dtype(np.int64)
+    floats: np.dtype[Any] = np.dtype(dtype)
+    return floats
 
 
 def _class_numbers(y: Array, classes: list[Any], caller: str) -> Array:
+    """The number of each label's class, in the smallest type that has room for them."""
+    small = np.min_scalar_type(max(1, len(classes) - 1))
     if y.dtype.kind in "iub" and classes == list(range(len(classes))):
-        numbers = y.astype(np.int64)
-        wrong = (numbers < 0) | (numbers >= len(classes))
+        numbers = y
+        wrong = y.size > 0 and (y.min() < 0 or y.max() >= len(classes))
+        first = y[(y < 0) | (y >= len(classes))][:1] if wrong else y
     else:
         known = np.array(classes)
         order = np.argsort(known, kind="stable")
         place = np.minimum(np.searchsorted(known[order], y), len(classes) - 1)
-        numbers = order[place].astype(np.int64)
-        wrong = known[numbers] != y
-    if wrong.any():
-        raise ValueError(
-            f"{caller}: y holds {y[wrong][0].item()!r}, which is none of the model's classes {classes[:20]}"
-        )
-    return numbers
+        numbers = order.astype(small)[place]
+        differ = known[numbers] != y
+        wrong, first = bool(differ.any()), y[differ]
+    if wrong:
+        raise ValueError(f"{caller}: y holds {first[0].item()!r}, which is none of the model's classes {classes[:20]}")
+    return numbers.astype(small, copy=False)

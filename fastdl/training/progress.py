@@ -8,7 +8,7 @@ from typing import Any
 class Bar(AbstractContextManager["Bar"]):
     """A progress bar on standard error: on a terminal if ``progress`` is None, always or never if it is a bool."""
 
-    def __init__(self, batches: int, progress: bool | None) -> None:
+    def __init__(self, batches: int | None, progress: bool | None) -> None:
         self._bar: Any = None
         if progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
             from tqdm import tqdm

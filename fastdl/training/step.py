@@ -5,7 +5,7 @@ step without coming back. What outlives a step is the *memory*: named arrays tha
 The plans for the full and for the last, smaller batch share one memory.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,17 +16,19 @@ from ..graph import Graph, Tensor
 from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
-from .losses import Loss
+from .losses import Loss, batch_targets
+from .sources import Source
 
 
 class Memory:
     """The arrays of one training run. The parameters lie in one flat vector, so that the optimiser is one launch."""
 
-    def __init__(
-        self, model: Any, x: Array, y: Array, weight: Array | None, optimizer: Any, *, seed: int, count: bool
-    ) -> None:
+    def __init__(self, model: Any, source: Source, loss: Loss, optimizer: Any, *, seed: int, count: bool) -> None:
+        """The first piece of the source is part of it, and gives way to the later ones."""
+        self._data = tuple(source.arrays)
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
+        self.sample_shape = source.sample_shape
         self.dtype = np.dtype(model.dtype)
         if any(a.dtype != self.dtype for a in self._live):
             raise ValueError(
@@ -35,10 +37,9 @@ class Memory:
         flat = np.concatenate([a.ravel() for a in self._live]) if self._live else np.zeros(0, self.dtype)
         state, self.state_structure = flatten(optimizer.init(flat))
         self.state_count = len(state)
+        self.targets = batch_targets(loss, source.arrays["y"], self.dtype)
         self.arrays: dict[str, Array] = {
-            "x": x,
-            "y": y,
-            "order": np.arange(len(x), dtype=np.int64),
+            **source.arrays,
             "position": np.zeros((), np.int64),
             "step": np.zeros((), np.int64),
             "seed": np.asarray(seed, np.int64),
@@ -47,8 +48,6 @@ class Memory:
             **{f"state {i}": np.array(a) for i, a in enumerate(state)},
             **{f"buffer {i}": np.array(a) for i, a in enumerate(self._live_buffers)},
         }
-        if weight is not None:
-            self.arrays["weight"] = weight
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
         self._kept = self._pieces()
@@ -80,27 +79,60 @@ class Memory:
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
             array[...] = kept
 
-    def from_model(self) -> None:
-        """Take over the values of the model's own arrays, which a callback may have changed."""
+    def beside_the_model(self) -> dict[str, Array]:
+        """What changes from step to step and is no part of the model."""
+        return {k: a for k, a in self.changing().items() if k != "flat" and not k.startswith("buffer ")}
+
+    def changing(self) -> dict[str, Array]:
+        """What changes from step to step."""
+        return {k: a for k, a in self.arrays.items() if k not in (*self._data, "seed")}
+
+    def from_model(self) -> bool:
+        """Take over the values of the model's own arrays, which a callback may have changed; says whether it has."""
+        changed = False
         for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
-            kept[...] = array
+            if not np.array_equal(array, kept, equal_nan=True):
+                kept[...], changed = array, True
+        return changed
 
 
-def batch_dtype(x: Array, model: Any) -> np.dtype[Any]:
+def batch_dtype(x: Any, model: Any) -> np.dtype[Any]:
     """The dtype in which a batch reaches the model: integers other than bytes stay integers (they may be indices),
     bytes do if the model begins with a table."""
-    if x.dtype.kind in "iu" and (x.dtype.itemsize > 1 or model.input_dtype.kind == "i"):
+    if x.dtype.kind in "iu" and (x.dtype != np.uint8 or model.input_dtype.kind == "i"):
         return np.dtype(np.int64)
     dtype: np.dtype[Any] = np.dtype(model.dtype)
     return dtype
 
 
-def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int) -> Plan:
-    """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order."""
+class Recorded(NamedTuple):
+    """A step that was recorded: ``inputs`` by the memory's names, pairs (input, new value), and what lies between."""
+
+    graph: Graph
+    inputs: dict[str, Tensor]
+    updates: list[tuple[Tensor, Any]]
+    value: Tensor
+    grad: Tensor | None
+
+
+def plan_step(
+    model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array] | None = None
+) -> Plan:
+    """The plan of a step on ``batch`` samples; its inputs are the memory's arrays in order, or ``arrays`` that are like
+    them but for the piece of data."""
+    step = record_step(model, memory, loss, optimizer, batch, memory.arrays if arrays is None else arrays)
+    return Plan(step.graph, list(step.inputs.values()), [], step.updates)
+
+
+def record_step(
+    model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int, arrays: dict[str, Array]
+) -> Recorded:
+    """A step on ``batch`` samples as a graph."""
     with Graph() as graph:
-        inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in memory.arrays.items()}
+        inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in arrays.items()}
         parameters = memory.split(inputs["flat"])
         value, outputs, y, updates = _forward(model, memory, loss, inputs, parameters, batch)
+        flat_grad = None
         if parameters:
             grads = autodiff.gradients(graph, [(value, np.ones((), value.dtype))], parameters)
             flat_grad = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in grads])
@@ -111,7 +143,7 @@ def plan_step(model: Any, memory: Memory, loss: Loss, optimizer: Any, batch: int
             updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, y)))
         updates.append((inputs["position"], batches.advance(inputs["position"], by=batch)))
         updates.append((inputs["step"], batches.advance(inputs["step"], by=1)))
-        return Plan(graph, list(inputs.values()), [], updates)
+        return Recorded(graph, inputs, updates, value, flat_grad)
 
 
 def _forward(
@@ -122,8 +154,12 @@ def _forward(
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 
-    x = gather("x", batch_dtype(memory.arrays["x"], model))
-    y = gather("y", memory.arrays["y"].dtype)
+    if "columns" in inputs:  # a sparse matrix
+        stored = [inputs[name] for name in ("x", "columns", "starts", "order", "position")]
+        x = batches.gather_sparse(*stored, batch=batch, features=memory.sample_shape[0], dtype=memory.dtype)
+    else:
+        x = gather("x", batch_dtype(inputs["x"], model))
+    y = gather("y", memory.targets)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(
         unflatten(memory.structure, parameters),

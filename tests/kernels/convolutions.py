@@ -23,6 +23,12 @@ CASES = {
     "groups": ((2, 6, 10, 11), (9, 2, 3, 3), 1, 1, 2, 3),
     "a sum over channels in parts": ((1, 150, 4, 5), (3, 150, 3, 3), 1, 1, 1, 1),
     "several panels of output channels": ((1, 3, 4, 5), (150, 3, 2, 3), 1, 1, 1, 1),
+    "many channels and several strips": ((2, 3, 40, 41), (40, 3, 5, 5), 1, 2, 1, 1),
+    "many channels, rows cut into pieces": ((1, 24, 1, 1100), (40, 24, 1, 3), 1, 0, 1, 1),
+    "few channels, several blocks of sums": ((2, 3, 9, 33), (7, 3, 3, 3), 1, 0, 1, 1),
+    "few channels, rows cut into pieces": ((2, 2, 2, 2500), (3, 2, 2, 3), 1, (0, 1), 1, 1),
+    "few channels, a stride and groups": ((3, 4, 30, 37), (8, 2, 5, 4), (2, 3), 2, 1, 2),
+    "few taps": ((2, 1, 20, 40), (40, 1, 3, 3), 1, 1, 1, 1),
     "sums in chunks": ((4, 1, 40, 41), (3, 1, 2, 2), 1, 1, 1, 1),
 }
 

@@ -63,6 +63,7 @@ SHARED = dense()
             TypeError,
             "callbacks is not supported for many networks; train with model.fit",
         ),
+        (lambda: fit(resume="a"), TypeError, "resume is not supported for many networks"),
         (lambda: fit(width=3), TypeError, r"'width' is no option; what build takes belongs into settings"),
         (lambda: fit(X=POINTS[:0], y=SIGNS[:0]), ValueError, "X has no samples"),
         (lambda: fit(y=SIGNS[:5]), ValueError, "fit_many: y has 5 rows, X has 120"),
@@ -151,6 +152,33 @@ def test_a_failure_stops_one_network():
     assert np.array_equal(model[0].weight, networks[2][0].weight)
     with pytest.raises(IndexError, match=r"setting 0 {'size': 3.*and so did all"):
         fit([{"size": 3}, {"size": 2}], table, X)
+
+
+def test_what_is_not_finite_any_more_stops_alone():
+    X, y = 1e3 * POINTS, (1e3 * POINTS).astype(np.float32)[:, :1]
+    with pytest.warns(fd.FitWarning, match=r"setting 1 {'lr': 1e\+20}: not finite any more in epoch 0"):
+        networks = fit([{"lr": 1e-9}, {"lr": 1e20}], lambda: nn.Dense(2, 1), X, y, optimizer="sgd", epochs=4, seed=0)
+    assert [row["stopped"] for row in networks.table()] == ["epochs", "not finite"]
+    assert [row["epochs"] for row in networks.table()] == [4, 0] and networks.ranking() == [0]
+    fd.seed(1)
+    model = nn.Dense(2, 1)
+    with pytest.raises(FloatingPointError):
+        model.fit(X, y, optimizer=optim.SGD(1e20), epochs=4, seed=1, progress=False)
+
+    def bad():
+        model = dense()
+        model[0].bias[...] = np.nan
+        return model
+
+    with pytest.raises(ValueError, match="setting 0 {}: the parameters of the model hold NaN"):
+        fit(1, bad)
+
+
+def test_data_outside_of_memory_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", POINTS)
+    for X in (tmp_path / "x.npy", np.load(tmp_path / "x.npy", mmap_mode="r")):
+        with pytest.raises(TypeError, match=r"share an array in memory: pass np.array\(np.load\(path\)\)"):
+            fit(1, X=X)
 
 
 def interrupted(seconds, settings, **options):

@@ -111,6 +111,10 @@ def test_marks_check_arrays(make, error, message):
 def test_missing_attribute():
     with pytest.raises(AttributeError, match="'Net' object has no attribute 'wieght'"):
         _ = Net().wieght
+    with pytest.raises(AttributeError, match=r"no attribute 'eval': there are no modes; model\(x\) is inference"):
+        nn.Dense(2, 1).eval()
+    with pytest.raises(AttributeError, match="'cuda': arrays stay where NumPy has them"):
+        nn.Dense(2, 1).cuda()
 
 
 def test_a_list_of_modules_becomes_a_module_list():

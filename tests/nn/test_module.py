@@ -150,6 +150,18 @@ def test_load_state_dict():
     assert live[0, 0] == 0
 
 
+def test_load_state_dict_of_a_wrapped_model_and_of_old_files():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    state = model.state_dict()
+    wrapped = {f"module.{name}": array for name, array in state.items()}
+    with pytest.raises(ValueError, match='All names begin with "module.": pass {k.removeprefix'):
+        model.load_state_dict(wrapped)
+    model.load_state_dict({k.removeprefix("module."): v for k, v in wrapped.items()})
+    old = {name: array + 1 for name, array in state.items() if not name.endswith("num_batches_tracked")}
+    assert len(model.load_state_dict(old).loaded) == len(old) == len(state) - 1
+    np.testing.assert_array_equal(model[1].running_mean, old["1.running_mean"])
+
+
 def test_load_state_dict_names_everything_at_once():
     model = nn.Sequential(nn.Dense(2, 3), nn.Dense(3, 1))
     before = model.state_dict()

@@ -172,3 +172,33 @@ def test_interrupt_in_the_callback_that_ends_training_is_not_lost(raises):
     with pytest.raises(KeyboardInterrupt, match="stopped after 1 epochs"):
         net.fit(np.ones((8, 2), np.float32), np.arange(8) % 2, epochs=2, callbacks=press)
     assert net.history.stopped == "interrupted" and not np.array_equal(before, net[0].weight)
+
+
+CHUNKS = """
+    import os, tempfile, threading, time, numpy as np, fastdl as fd
+    from fastdl import nn
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20000, 64)).astype(np.float32); y = rng.integers(0, 10, 20000)
+    folder = tempfile.mkdtemp(); path = os.path.join(folder, "x.npy")
+    np.save(path, x)
+    def slow():
+        while True:
+            print("ready", flush=True)
+            time.sleep(0.1)
+            yield x[:32], y[:32]
+    given = (path, y) if "chunks" == {source!r} else (slow,)
+    ready = lambda model, epoch, numbers: print("ready", flush=True) if epoch == 0 else None
+    model = nn.Sequential(nn.Dense(64, 256), nn.ReLU(), nn.Dense(256, 10))
+    try:
+        model.fit(*given, epochs=100000, chunk_bytes=300000, callbacks=ready)
+    except KeyboardInterrupt as stop:
+        alive = [thread.name for thread in threading.enumerate() if thread.name == "fastdl reader"]
+        print("stopped", alive, model.history.stopped, flush=True)
+    os.remove(path); os.rmdir(folder)
+"""
+
+
+@pytest.mark.parametrize("source", ["chunks", "iterator"])
+def test_ctrl_c_while_data_are_read_ahead_leaves_no_thread(source):
+    _, out, err = run(CHUNKS.format(source=source))
+    assert "stopped [] interrupted" in out, err

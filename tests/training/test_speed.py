@@ -8,6 +8,7 @@ import pytest
 import fastdl as fd
 from fastdl import nn, optim
 from fastdl.training import losses
+from fastdl.training.sources import MemorySource
 from fastdl.training.step import Memory, plan_step
 
 pytestmark = pytest.mark.slow
@@ -46,8 +47,9 @@ def test_planning_a_new_batch_size_takes_under_10_ms():
         nn.Dense(32 * 49, 10),
     )
     optimizer = optim.Adam()
-    memory = Memory(model, x, y, None, optimizer, seed=0, count=False)
     loss = losses.get("cross_entropy")
+    source = MemorySource({"x": x, "y": y}, 32, 0, (x, y))
+    memory = Memory(model, source, loss, optimizer, seed=0, count=False)
     plan_step(model, memory, loss, optimizer, 32)
     times = []
     for batch in range(33, 44):

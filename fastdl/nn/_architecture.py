@@ -1,4 +1,4 @@
-"""The architecture of a model as JSON, and the way back.
+"""The architecture of a model as JSON, as files of models and checkpoints have it, and the way back.
 
 A layer is ``{"layer": "Dense", "options": {...}}``, a container ``{"layer": "Sequential", "parts": [...]}``, a module
 that stands in a second place ``{"same_as": "0"}``, and a class of somebody's own ``{"class": "package.Net"}``, which
@@ -6,11 +6,16 @@ is a name to show: such a model has to be given to ``load``.
 """
 
 import inspect
+import json
 from typing import Any
 
-from ..nn import LAYERS, Ensemble, Module, ModuleList, Residual, Sequential, TransformerDecoder, TransformerEncoder
-from .errors import clipped
+import numpy as np
 
+from ..storage import clipped
+from . import LAYERS, Ensemble, Module, ModuleList, Residual, Sequential, TransformerDecoder, TransformerEncoder
+
+FORMAT = 1
+_HEADER_LIMIT = 100_000_000  # bytes; safetensors refuses to read more
 _STACKS = {TransformerEncoder: TransformerEncoder._of, TransformerDecoder: TransformerDecoder._of}
 _CONTAINERS = (Sequential, ModuleList, Ensemble, Residual, *_STACKS)
 _DEEPEST = 100  # containers in containers
@@ -19,6 +24,32 @@ _MOST = 100_000  # layers, shared ones counted wherever they stand: sharing must
 
 class ArchitectureError(ValueError):
     """A description that makes no model; the message says why."""
+
+
+def metadata(model: Module, extra: dict[str, Any] | None) -> dict[str, str]:
+    """The metadata of a file that holds the arrays of ``model.state_dict()``."""
+    about = {
+        "format": FORMAT,
+        "architecture": describe(model),
+        "loss": model.loss if isinstance(model.loss, str) else None,
+        "classes": None if model.classes is None else np.asarray(model.classes).tolist(),
+        "input_shape": None if model.input_shape is None else [int(n) for n in model.input_shape],
+        "dtype": model.dtype.name,
+        "extra": extra,
+    }
+    try:
+        text = json.dumps(about, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"save: extra must hold dicts, lists, text and numbers only: {error}") from None
+    if len(text) + 300 * len(model._slots()) > _HEADER_LIMIT:
+        raise ValueError(f"save: extra and architecture make {len(text):,} bytes of text; expected at most 100 MB")
+    return {"fastdl": text}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"it holds a {type(value).__name__}")
 
 
 def describe(module: Module) -> dict[str, Any]:
