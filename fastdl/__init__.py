@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .explanation import explain
     from .graph import RecordingError
     from .init import seed
+    from .many import FitInterrupted, FitWarning, cross_validate, fit_many
     from .minimization import minimize
     from .saving import ModelFileError, load, load_state_dict, save
     from .transforms import compile, grad, hvp, value_and_grad, vjp
@@ -32,6 +33,10 @@ _HOMES = {
     "explain": "explanation",
     "minimize": "minimization",
     "seed": "init",
+    "FitInterrupted": "many",
+    "FitWarning": "many",
+    "cross_validate": "many",
+    "fit_many": "many",
     "ModelFileError": "saving",
     "load": "saving",
     "load_state_dict": "saving",
@@ -61,14 +66,18 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "CacheWarning",
+    "FitInterrupted",
+    "FitWarning",
     "ModelFileError",
     "RecordingError",
     "__version__",
     "augment",
     "compile",
+    "cross_validate",
     "datasets",
     "debug_nans",
     "explain",
+    "fit_many",
     "functional",
     "get_num_threads",
     "grad",

@@ -47,6 +47,20 @@ def seed(n: int) -> None:
         _generator = np.random.default_rng(int(n))
 
 
+@contextmanager
+def seeded(n: int) -> Iterator[None]:
+    """Inside, as after ``seed(n)``; afterwards the generator goes on where it was."""
+    global _generator
+    with _lock:
+        before = _generator
+    seed(n)
+    try:
+        yield
+    finally:
+        with _lock:
+            _generator = before
+
+
 def fresh_seed() -> int:
     """A new seed from the generator: an integer of 62 bits."""
     with _lock:

@@ -103,9 +103,13 @@ class Plan:
                 )
 
     def _bases(self, arrays: Sequence[Array], results: Sequence[Array]) -> list[int]:
-        for copy, array in self._copied:  # captured arrays that kernels cannot read where they are
+        return [*map(address_of, arrays), *self.captured(), *map(address_of, results)]
+
+    def captured(self) -> list[int]:
+        """Where the captured arrays are, which come between the inputs and the outputs."""
+        for copy, array in self._copied:  # those that kernels cannot read where they are
             np.copyto(copy, array)
-        return [*map(address_of, arrays), *self._constant_places, *map(address_of, results)]
+        return self._constant_places
 
 
 def _copy(builder: ProgramBuilder, target: Buffer, source: Buffer, nbytes: int) -> None:

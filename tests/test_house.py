@@ -29,6 +29,7 @@ FLOORS = [
     {"init", "optim", "minimization", "augment"},
     {"training"},
     {"nn"},
+    {"many"},
     {"saving"},
     {"testing", "cli", "__main__", "benchmark", "explanation", "numba_extension"},
 ]

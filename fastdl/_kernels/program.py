@@ -38,7 +38,7 @@ WORK_PER_PART: float = 10_000
 # the addresses of ``task`` and ``parallel_for``, how many external bases are arrays instead of addresses, how far
 # behind the start of such an object its address lies, and the first launch; then the status word, the bases, and the
 # argument blocks. Slot 0 is the launch to stop before.
-_STOP, _THREADS, _OBJECTS, _FIRST, _STATUS, _BASES = 0, 11, 14, 16, 17, 18
+_STOP, _THREADS, _OBJECTS, _FIRST, BLOCK_STATUS, BLOCK_BASES = 0, 11, 14, 16, 17, 18
 
 _WALK, _TASK = Kernel("walk", "walk"), Kernel("walk", "task")
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -151,10 +151,12 @@ class Program:
             place += 8 * len(table)
         self._header = [len(launches), *places[:4], len(slots), *places[4:6]]
         self._constant_place = places[6]
-        self._slots = len(slots)
-        self._bases = FIRST_FREE_BASE + bases
+        # For those who fill blocks of their own: what a block begins with, and where the constants are.
+        self.entry = [*self._header, self._constant_place]
+        self.slots, self.bases = len(slots), FIRST_FREE_BASE + bases
         self._most_parts = max(parts, default=1)
         self._failures = tuple(failures)
+        self.work = work
         self._seconds = 3e-9 * work  # of a step: the estimate, generously, until one was timed; then the least
         self._timed = False
         self.prologue = prologue  # so many launches at the start are the prologue
@@ -197,27 +199,30 @@ class Program:
         """The program with its bases in place: for running step after step on one arena."""
         return Run(self, bases)
 
+    def failure(self, status: int) -> Exception:
+        """What a kernel reported."""
+        error = self._failures[status - 1]
+        return type(error)(*error.args)
+
     def _new_block(self) -> "_Block":
         """A driver's block with all in place but the arena, the external bases and the threads."""
-        slots = np.zeros(_BASES + self._bases + self._slots, np.int64)
+        slots = np.zeros(BLOCK_BASES + self.bases + self.slots, np.int64)
         place = address_of(slots)
-        status_place, base_place = place + 8 * _STATUS, place + 8 * _BASES
+        status_place, base_place = place + 8 * BLOCK_STATUS, place + 8 * BLOCK_BASES
         slots[: len(self._header)] = self._header
-        slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self._bases, status_place]
+        slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self.bases, status_place]
         slots[_OBJECTS + 1] = HEAD
-        slots[_BASES + STATUS_BASE], slots[_BASES + CONSTANT_BASE] = status_place, self._constant_place
-        slots[_BASES + BLOCKS_BASE] = base_place + 8 * self._bases
+        slots[BLOCK_BASES + STATUS_BASE], slots[BLOCK_BASES + CONSTANT_BASE] = status_place, self._constant_place
+        slots[BLOCK_BASES + BLOCKS_BASE] = base_place + 8 * self.bases
         return _Block(slots.data, place)
 
     def _set_bases(self, block: "_Block", memory: arena.Arena | None, bases: Sequence[int]) -> None:
-        if FIRST_FREE_BASE + len(bases) != self._bases:
-            raise ValueError(
-                f"{len(bases)} addresses were given; the program has {self._bases - FIRST_FREE_BASE} bases"
-            )
+        if FIRST_FREE_BASE + len(bases) != self.bases:
+            raise ValueError(f"{len(bases)} addresses were given; the program has {self.bases - FIRST_FREE_BASE} bases")
         slots = block.slots
-        slots[_STATUS] = 0  # Ctrl-C may have come before the last status was read
-        slots[_BASES + ARENA_BASE] = memory.place if memory else 0
-        at = _BASES + FIRST_FREE_BASE
+        slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read
+        slots[BLOCK_BASES + ARENA_BASE] = memory.place if memory else 0
+        at = BLOCK_BASES + FIRST_FREE_BASE
         for base in bases:
             slots[at] = base
             at += 1
@@ -245,11 +250,10 @@ class Program:
     def _drive(self, block: "_Block", steps: int) -> None:
         slots, place = block
         (_driver_function or _driver())(place, 0, steps, 0)
-        status = slots[_STATUS]
+        status = slots[BLOCK_STATUS]
         if status:
-            slots[_STATUS] = 0
-            error = self._failures[status - 1]
-            raise type(error)(*error.args)
+            slots[BLOCK_STATUS] = 0
+            raise self.failure(status)
 
 
 class _Block(NamedTuple):

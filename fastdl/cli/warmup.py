@@ -24,6 +24,8 @@ from .._kernels.loader import seconds_compiling
 from ..benchmark.peak import Peak
 from ..functional import add, astype, attention_backward, conv2d, cumsum
 from ..functional.comparisons import CONVERTIBLE
+from ..many import fit_many
+from ..nn import Dense
 from ..ops import OPS, Op
 from ..optim import linear_decay
 from ..transforms import compile, vjp
@@ -101,6 +103,7 @@ def _steps() -> Iterator[Step]:
             for outputs in (1, 3):
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
+    yield "fit_many", _many
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
     yield "copy", lambda: compile(lambda x: x)(np.zeros(3, np.float32))
@@ -156,6 +159,12 @@ def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
         Peak(dtype.name).measure()
 
     return step
+
+
+def _many() -> None:
+    """The kernel that trains networks side by side."""
+    x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1)
+    fit_many(lambda: Dense(1, 1), 2, x, x, epochs=1, progress=False)
 
 
 def _conversions() -> None:

@@ -66,6 +66,9 @@ from ._dropout import (
 from ._embedding import (
     Embedding,
 )
+from ._ensemble import (
+    Ensemble,
+)
 from ._frame import (
     is_training,
     random_key,
@@ -138,6 +141,7 @@ LAYERS: dict[str, type[Module]] = {
         Dropout,
         ELU,
         Embedding,
+        Ensemble,
         Flatten,
         GELU,
         GRU,
@@ -215,6 +219,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Embedding",
+    "Ensemble",
     "Flatten",
     "GRUCell",
     "GlobalAvgPool1d",

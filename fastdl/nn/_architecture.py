@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..storage import clipped
-from . import LAYERS, Module, ModuleList, Residual, Sequential, TransformerDecoder, TransformerEncoder
+from . import LAYERS, Ensemble, Module, ModuleList, Residual, Sequential, TransformerDecoder, TransformerEncoder
 
 FORMAT = 1
 _HEADER_LIMIT = 100_000_000  # bytes; safetensors refuses to read more
 _STACKS = {TransformerEncoder: TransformerEncoder._of, TransformerDecoder: TransformerDecoder._of}
-_CONTAINERS = (Sequential, ModuleList, Residual, *_STACKS)
+_CONTAINERS = (Sequential, ModuleList, Ensemble, Residual, *_STACKS)
 _DEEPEST = 100  # containers in containers
 _MOST = 100_000  # layers, shared ones counted wherever they stand: sharing must not make a small file endless work
 
@@ -141,6 +141,11 @@ def _container(
             raise ArchitectureError(f"{where} has a {type(made[0]).__name__} for its layers; expected a ModuleList")
         return _STACKS[kind](made[0], made[1] if len(made) == 2 else None)
     layers = [_build(part, f"{prefix}{i}", built, depth + 1) for i, part in enumerate(parts)]
+    if kind is Ensemble:
+        try:
+            return Ensemble(layers)
+        except ValueError as error:
+            raise ArchitectureError(f"{where} cannot be made: {error}") from None
     return Sequential(*layers) if kind is Sequential else ModuleList(layers)
 
 

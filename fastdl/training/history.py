@@ -14,8 +14,8 @@ class History(Mapping[str, list[float]]):
     ``statistics`` has a ``Statistics`` of each epoch for which ``fit(statistics=...)`` took them.
     """
 
-    def __init__(self) -> None:
-        self._columns: dict[str, list[float]] = {}
+    def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
+        self._columns: dict[str, list[float]] = dict(columns or {})
         self.seconds: dict[str, float] = {"compile": 0.0, "plan": 0.0, "train": 0.0}
         self.stopped = "epochs"
         self.statistics: list[Statistics] = []

@@ -28,6 +28,11 @@ class Inference:
         self._model = model
         self._plans: dict[tuple[Any, ...], Plan] = {}
 
+    def of(self, model: Any) -> "Inference":
+        """The same plans for another model, which must do the same computation."""
+        self._model = model
+        return self
+
     def _arrays(self) -> tuple[list[Array], Any, list[Array], Any]:
         parameters, structure = flatten(self._model.parameters())
         buffers, buffer_structure = flatten(self._model.buffers())

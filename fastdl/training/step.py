@@ -63,11 +63,20 @@ class Memory:
         }
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
+        self._kept = self._pieces()
+
+    def _pieces(self) -> list[Array]:
+        """Parameters, as views of the flat vector, and buffers."""
         ends = np.cumsum([a.size for a in self._live]).tolist()
-        self._kept = [  # views of the flat vector
+        pieces = [
             self.arrays["flat"][end - a.size : end].reshape(a.shape) for end, a in zip(ends, self._live, strict=True)
         ]
-        self._kept += [self.arrays[f"buffer {i}"] for i in range(len(self._live_buffers))]
+        return pieces + [self.arrays[f"buffer {i}"] for i in range(len(self._live_buffers))]
+
+    def move(self, arrays: dict[str, Array]) -> None:
+        """Let other arrays stand for those of their names."""
+        self.arrays.update(arrays)
+        self._kept = self._pieces()
 
     def split(self, flat: Any) -> list[Any]:
         """The parameters as pieces of the flat vector."""
