@@ -23,6 +23,7 @@ from .._kernels import threads as pool
 from .._kernels.loader import seconds_compiling
 from ..benchmark.peak import Peak
 from ..functional import add, astype, attention_backward, conv2d, cumsum
+from ..functional.averages import moving_average
 from ..functional.comparisons import CONVERTIBLE
 from ..many import fit_many
 from ..nn import Dense
@@ -103,6 +104,7 @@ def _steps() -> Iterator[Step]:
             for outputs in (1, 3):
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
+        yield "average", _average(dtype)
     yield "fit_many", _many
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
@@ -159,6 +161,11 @@ def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
         Peak(dtype.name).measure()
 
     return step
+
+
+def _average(dtype: np.dtype[Any]) -> Callable[[], Any]:
+    p = np.ones(3, dtype)
+    return lambda: moving_average(p, p, np.array(1), decay=0.5)
 
 
 def _many() -> None:

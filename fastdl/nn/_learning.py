@@ -51,6 +51,11 @@ class Learner:
         checkpoint: "str | os.PathLike[str] | training.Checkpoint | None" = None,
         resume: "str | os.PathLike[str] | None" = None,
         statistics: bool | int = False,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        label_smoothing: float = 0.0,
+        accumulate: int = 1,
+        ema: float | None = None,
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
@@ -74,6 +79,16 @@ class Learner:
 
         ``statistics``: True, or after how many epochs: gradients, updates and activations of each layer on the last
         batch, in ``history.statistics``, of which each may be printed; see ``fastdl.training.Statistics``.
+
+        ``l1``, ``l2``: the loss in training gains l1 sum abs(w) + l2 sum w^2 over the weights, which are the parameters
+        of two dimensions and more (no biases, no scales of norms); so does ``history["loss"]``, ``val_loss`` does not.
+        Weight decay, coupled (SGD) or decoupled (AdamW), and clipping (``clip_norm``, ``clip_value``) are options of
+        the optimisers. ``label_smoothing``: the share of each label that "cross_entropy" spreads over all classes.
+        ``accumulate``: so many batches make one step, whose gradient is that of all their samples at once (layers that
+        look at a whole batch, as batch norm, see one batch); schedules, callbacks and ``step`` count such steps.
+        ``ema``: keep a running average of the parameters, ema average + (1 - ema) parameters after each step, in the
+        first step the parameters themselves. The model has the average: in validation, in callbacks, at the end and in
+        checkpoints, which hold the parameters behind it as well. Buffers (batch norm's statistics) are as they are.
 
         X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
         fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
@@ -113,6 +128,11 @@ class Learner:
             checkpoint=checkpoint,
             resume=resume,
             statistics=statistics,
+            l1=l1,
+            l2=l2,
+            label_smoothing=label_smoothing,
+            accumulate=accumulate,
+            ema=ema,
         )
 
     def file_metadata(self, extra: dict[str, Any] | None = None) -> dict[str, str]:

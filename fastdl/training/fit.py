@@ -18,6 +18,7 @@ from .history import History
 from .inference import Inference, Metric, check_metrics
 from .inputs import augmented, check_seed, positive
 from .loop import Loop
+from .regularization import step_options
 from .statistics import interval
 from .step import Memory, batch_dtype
 from .steps import Steps
@@ -47,11 +48,17 @@ def fit(
     checkpoint: Any = None,
     resume: Any = None,
     statistics: bool | int = False,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    label_smoothing: float = 0.0,
+    accumulate: int = 1,
+    ema: float | None = None,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
     epochs = positive("epochs", epochs)
     every = interval(statistics)
+    options = step_options(l1, l2, accumulate, ema, batch_size)
     kept = as_checkpoint(checkpoint)
     saved = None if resume is None else Saved(resume)
     seed = saved.chosen_seed(seed) if saved else seed
@@ -61,7 +68,7 @@ def fit(
     inference = Inference(model)
     entries, sample_shape = augmented(augment, data.x, batch_dtype(data.x, model))
     output_shape = inference.output_shape(data.x, sample_shape)
-    task = _task(model, data, output_shape, loss, classes, class_weight)
+    task = _task(model, data, output_shape, loss, classes, class_weight, label_smoothing)
     chosen = task.loss
     as_given = sample_shape == tuple(data.x.shape[1:])
     if chosen.name in losses.OF_PROBABILITIES and as_given:
@@ -69,7 +76,10 @@ def fit(
     if (sample_weight is not None or class_weight is not None) and chosen.name is None:
         raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     wanted = check_metrics(metrics, chosen)
-    source = data.source(task, batch_size, seed if shuffle else None, sample_weight)
+    step_size = batch_size if batch_size is None else positive("batch_size", batch_size) * options.accumulate
+    source = data.source(task, step_size, seed if shuffle else None, sample_weight)
+    if options.accumulate > 1 and source.batch is None:
+        raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
     source.whole = source.whole if as_given else None
     validation = _validation(validation_data, sample_shape, task)
     if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
@@ -84,7 +94,9 @@ def fit(
         "arrays of the model": structure(model),
         "optimizer": described(chosen_optimizer),
         "loss": described(chosen.name or chosen.function),
-        "batch_size": source.batch,
+        "batch_size": batch_size if options.accumulate > 1 else source.batch,
+        **options.described(),
+        "label_smoothing": label_smoothing,
         "shuffle": bool(shuffle),
         "metrics": [described(m) for m in wanted],
         "validation_data": validation is not None,
@@ -97,7 +109,8 @@ def fit(
     }
     if saved:
         saved.check(fingerprint, epochs)
-    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count="accuracy" in wanted, augment=entries)
+    count = "accuracy" in wanted
+    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count=count, augment=entries, options=options)
     steps = Steps(model, memory, source, chosen, chosen_optimizer)
     history = History()
     history.seconds["compile"] = seconds_compiling() - compiled_before
@@ -113,7 +126,9 @@ def fit(
     return history
 
 
-def _task(model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, classes: Any, class_weight: Any) -> Task:
+def _task(
+    model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, classes: Any, class_weight: Any, smoothing: Any
+) -> Task:
     chosen = None if loss is None else losses.get(loss)
     labels = data.labels(chosen, classes)
     if chosen is None:
@@ -122,7 +137,7 @@ def _task(model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, clas
         found = losses.find_classes(labels, chosen, output_shape, given=classes)
     except ValueError as error:
         raise ValueError(f"{error}{data.why_these}") from None
-    return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight))
+    return Task(losses.smoothed(chosen, smoothing), found, output_shape, model.dtype, data.class_weight(class_weight))
 
 
 def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[Any, Array] | None:

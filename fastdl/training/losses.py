@@ -5,6 +5,8 @@ threshold for the second class) or ``values`` (the outputs are the prediction). 
 and what ``predict`` returns; the loss's *link* turns outputs into probabilities for ``predict_proba``.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 
 from .. import functional as F
 from ..ops import Array
+from ..options import is_number
 
 
 def _itself(outputs: Any) -> Any:
@@ -89,6 +92,19 @@ def get(loss: str | Callable[..., Any]) -> Loss:
     if not callable(loss):
         raise TypeError(f"fit: loss is a {type(loss).__name__}; expected a name or a function of (outputs, target)")
     return Loss(None, loss, "values")
+
+
+def smoothed(loss: Loss, share: Any) -> Loss:
+    """The loss with this share of each label spread evenly over all classes."""
+    if not is_number(share) or not 0 <= share <= 1:
+        raise ValueError(f"fit: label_smoothing is {share!r}; expected a number from 0 to 1")
+    if not share:
+        return loss
+    if loss.name != "cross_entropy":
+        raise ValueError(
+            f'fit: label_smoothing is {share}, but the loss is {loss.name or "your own"}; it is for "cross_entropy"'
+        )
+    return dataclasses.replace(loss, function=functools.partial(loss.function, label_smoothing=float(share)))
 
 
 def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:

@@ -19,8 +19,12 @@ from ..ops import Array, Spec
 from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import narrow
+from .accumulation import record_batches
 from .losses import Loss, batch_targets
+from .regularization import StepOptions
 from .sources import Source
+
+_PLAIN = StepOptions()
 
 
 class Memory:
@@ -36,9 +40,10 @@ class Memory:
         seed: int,
         count: bool,
         augment: Sequence[Any] = (),
+        options: StepOptions = _PLAIN,
     ) -> None:
         """The first piece of the source is part of it, and gives way to the later ones."""
-        self._data = tuple(source.arrays)
+        self._data, self.options = tuple(source.arrays), options
         self._live, self.structure = flatten(model.parameters())
         self._live_buffers, self.buffer_structure = flatten(model.buffers())
         self.sample_shape, self.augment = source.sample_shape, augment
@@ -63,20 +68,26 @@ class Memory:
         }
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
-        self._kept = self._pieces()
+        if options.ema is not None:
+            self.arrays["ema"] = self.arrays["flat"].copy()
+        self._shown = "flat" if options.ema is None else "ema"  # what the model has
+        self._view()
 
-    def _pieces(self) -> list[Array]:
+    def _view(self) -> None:
         """Parameters, as views of the flat vector, and buffers."""
         ends = np.cumsum([a.size for a in self._live]).tolist()
-        pieces = [
-            self.arrays["flat"][end - a.size : end].reshape(a.shape) for end, a in zip(ends, self._live, strict=True)
+        flats = [self.arrays[name] for name in dict.fromkeys((self._shown, "flat"))]
+        views = [
+            [flat[end - a.size : end].reshape(a.shape) for end, a in zip(ends, self._live, strict=True)]
+            for flat in flats
         ]
-        return pieces + [self.arrays[f"buffer {i}"] for i in range(len(self._live_buffers))]
+        buffers = [self.arrays[f"buffer {i}"] for i in range(len(self._live_buffers))]
+        self._kept, self._behind = [*views[0], *buffers], views[1:]
 
     def move(self, arrays: dict[str, Array]) -> None:
         """Let other arrays stand for those of their names."""
         self.arrays.update(arrays)
-        self._kept = self._pieces()
+        self._view()
 
     def split(self, flat: Any) -> list[Any]:
         """The parameters as pieces of the flat vector."""
@@ -94,7 +105,7 @@ class Memory:
 
     def beside_the_model(self) -> dict[str, Array]:
         """What changes from step to step and is no part of the model."""
-        return {k: a for k, a in self.changing().items() if k != "flat" and not k.startswith("buffer ")}
+        return {k: a for k, a in self.changing().items() if k != self._shown and not k.startswith("buffer ")}
 
     def changing(self) -> dict[str, Array]:
         """What changes from step to step."""
@@ -103,9 +114,12 @@ class Memory:
     def from_model(self) -> bool:
         """Take over the values of the model's own arrays, which a callback may have changed; says whether it has."""
         changed = False
-        for array, kept in zip((*self._live, *self._live_buffers), self._kept, strict=True):
+        for i, (array, kept) in enumerate(zip((*self._live, *self._live_buffers), self._kept, strict=True)):
             if not np.array_equal(array, kept, equal_nan=True):
                 kept[...], changed = array, True
+                for views in self._behind:  # the parameters behind the average
+                    if i < len(views):
+                        views[i][...] = array
         return changed
 
 
@@ -152,10 +166,14 @@ def record_step(
     with Graph() as graph:
         inputs = {name: graph.input(Spec(a.shape, a.dtype)) for name, a in arrays.items()}
         parameters = memory.split(inputs["flat"])
+        sizes, penalty = memory.options.batches(batch), memory.options.penalty(parameters)
+        if len(sizes) > 1:
+            return _record_batches(model, memory, loss, optimizer, graph, inputs, parameters, sizes, penalty)
         forward = _forward(model, memory, loss, inputs, parameters, batch)
         value, outputs, updates = forward.value, forward.outputs, forward.updates
+        value = value if penalty is None else F.add(value, penalty)
         flat_grad = None
-        if fused:
+        if fused and penalty is None:
             value, outputs, flat_grad = _fused(inputs, forward, loss) or (value, outputs, None)
         if parameters:
             if flat_grad is None:
@@ -210,10 +228,39 @@ def _with_counters(
     return [*rest, *zip((inputs["total"], *counters), moved, strict=True)]
 
 
-def _forward(
-    model: Any, memory: Memory, loss: Loss, inputs: dict[str, Tensor], parameters: list[Any], batch: int
-) -> _Forward:
+def _record_batches(
+    model: Any,
+    memory: Memory,
+    loss: Loss,
+    optimizer: Any,
+    graph: Graph,
+    inputs: dict[str, Tensor],
+    parameters: list[Any],
+    sizes: list[int],
+    penalty: Any,
+) -> Recorded:
+    """The same for a step on several batches."""
 
+    def forward(now: dict[str, Any], size: int) -> _Forward:
+        return _forward(model, memory, loss, now, parameters, size)
+
+    value, grad, updates, answers = record_batches(graph, inputs, parameters, sizes, forward, penalty)
+    if grad is not None:
+        updates += _update(memory, optimizer, inputs, grad)
+    updates.append((inputs["total"], batches.accumulate(inputs["total"], value, weight=float(sum(sizes)))))
+    if "correct" in inputs:
+        correct: Any = inputs["correct"]
+        for outputs, y in answers:
+            correct = batches.count_correct(
+                correct, F.subtract(outputs, loss.threshold) if loss.threshold else outputs, y
+            )
+        updates.append((inputs["correct"], correct))
+    return Recorded(graph, inputs, updates, value, grad)
+
+
+def _forward(
+    model: Any, memory: Memory, loss: Loss, inputs: dict[str, Any], parameters: list[Any], batch: int
+) -> _Forward:
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 
@@ -252,4 +299,4 @@ def _update(memory: Memory, optimizer: Any, inputs: dict[str, Tensor], grad: Any
     state = [inputs[f"state {i}"] for i in range(memory.state_count)]
     new, new_state = optimizer.update(inputs["flat"], grad, unflatten(memory.state_structure, state))
     changed = [(old, n) for old, n in zip(state, flatten(new_state)[0], strict=True) if n is not old]
-    return [(inputs["flat"], new), *changed]
+    return [(inputs["flat"], new), *changed, *memory.options.average(inputs, new)]
