@@ -25,6 +25,7 @@ from ..benchmark.peak import Peak
 from ..functional import add, astype, attention_backward, conv2d, cumsum
 from ..functional.averages import moving_average
 from ..functional.comparisons import CONVERTIBLE
+from ..functional.narrow import Layer, narrow_step
 from ..many import fit_many
 from ..nn import Dense
 from ..ops import OPS, Op
@@ -105,6 +106,7 @@ def _steps() -> Iterator[Step]:
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
         yield "average", _average(dtype)
+        yield "narrow networks", _narrow(dtype)
     yield "fit_many", _many
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
@@ -172,6 +174,19 @@ def _many() -> None:
     """The kernel that trains networks side by side."""
     x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1)
     fit_many(lambda: Dense(1, 1), 2, x, x, epochs=1, progress=False)
+
+
+def _narrow(dtype: np.dtype[Any]) -> Callable[[], None]:
+    """A training step of networks so small that one launch does it, with inputs and targets that are converted."""
+
+    def step() -> None:
+        layer = Layer(inputs=2, outputs=1, weight=1, bias=0, activation="tanh", options=())
+        order, position, parameters = np.arange(4), np.array(0), np.ones(3, dtype)
+        for source in (*CONVERTIBLE, np.int8):
+            x, y = np.ones((4, 2), source), np.ones((4, 1), dtype)
+            narrow_step(x, y, None, order, position, parameters, batch=4, layers=(layer,), loss="mse_loss")
+
+    return step
 
 
 def _conversions() -> None:

@@ -137,7 +137,7 @@ def _lower(
     gradients = [lowering.scratch((widest, rows), dtype) for _ in range(2)]
     places: list[Any] = [order, position, batch]
     together = not classes and y.dtype == dtype
-    rest = [targets, y, answers] if together else [None, None, 0]
+    rest: list[Any] = [targets, y, answers] if together else [None, None, 0]
     _gather(lowering, x, [scratch, x, features, *places, rows, *rest, weights, weight], dtype)
     if classes:
         rows_of = Kernel("batches", "gather_rows")
