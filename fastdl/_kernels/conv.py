@@ -135,6 +135,8 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: 
             block[15], block[16] = 3 * integer(args, 4), address(bias)
         else:
             block[14], block[15] = min(terms, channels - c), 1
+        if sizes[21] > 0:
+            block[14] = sizes[21]
         block[17] = integer(args, 13) if c + terms >= channels else 0  # s is applied to whole sums
         call(integer(args, 12), address(block), 0, 1, worker)
 
@@ -147,6 +149,8 @@ def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows
     lanes, taps = width(y), p[0]
     row_y = sizes[11] * sizes[10]
     block[3], block[4], block[10], block[11] = in_channels * taps, taps, taps, address(shift(integers(args, 7), p[1]))
+    if sizes[21] > 0:
+        block[4], block[10] = taps // sizes[21], taps // sizes[21]
     for down in range(-(-rows // tile_rows)):
         row = down * tile_rows
         target, b = shift(y, row * row_y), shift(planes, row * columns)
@@ -188,7 +192,8 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     strip, 6 rows of it that one product takes, 7 pieces of a row, 8 columns of a piece; 9 H and 10 W of y, 11, 12 steps
     of its rows and columns from pixel to pixel of a phase, 13 phases, 14 elements of the weight of a group, 15 columns
     of a tile, 16 input channels of one product, 17 from channel to channel in the planes, 18 rows of a plane, 19
-    whether the image is its own planes, 20 whether products write to y.
+    whether the image is its own planes, 20 whether products write to y, 21 rows of taps if these, and not the
+    channels, are the terms of products (of a single channel), else 0, 22 from term to term in the planes.
     A phase of the result: number of taps, where its offsets and its weights (O, C, taps) start, first row and column in
     y, rows and columns.
     """
@@ -202,7 +207,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     blocks = -(-channels // block_channels)
     for k in range(19):
         block[k] = 0
-    block[5], block[8], block[9] = 1, sizes[17], vectors_of_tile(y) * width(y)
+    block[5], block[8], block[9] = 1, sizes[22], vectors_of_tile(y) * width(y)
     for cell in range(lo, hi):
         o = cell % blocks * block_channels
         first_column = cell // blocks % pieces * piece_columns

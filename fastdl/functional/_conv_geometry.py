@@ -88,6 +88,18 @@ class Plan(NamedTuple):
         return max(phase.pixels for phase in self.phases)
 
 
+def apart(plan: Plan) -> Plan:
+    """The plan with a phase for each tap, whose planes are as long as the result: rows follow each other without a gap.
+
+    Such phases overlap, a pixel is copied once for each tap.
+    """
+    (phase,) = plan.phases
+    places = [plan.source_phases[t.phase] + t.shift * plan.stride for t in phase.taps]
+    used = tuple(sorted(set(places)))
+    taps = tuple(Tap(t.tap, used.index(place), 0) for t, place in zip(phase.taps, places, strict=True))
+    return plan._replace(source_phases=used, phases=(phase._replace(taps=taps),))
+
+
 def forward(a: Axis) -> Plan:
     """Result p reads i + padding = p s + u d: position p + u d // s of the phase u d % s of the padded image."""
     used = tuple(sorted({u * a.dilation % a.stride for u in range(a.taps)}))

@@ -29,6 +29,10 @@ CASES = {
     "few channels, rows cut into pieces": ((2, 2, 2, 2500), (3, 2, 2, 3), 1, (0, 1), 1, 1),
     "few channels, a stride and groups": ((3, 4, 30, 37), (8, 2, 5, 4), (2, 3), 2, 1, 2),
     "few taps": ((2, 1, 20, 40), (40, 1, 3, 3), 1, 1, 1, 1),
+    "a copy for each column of taps": ((2, 2, 9, 13), (33, 2, 3, 3), 1, 1, 1, 1),
+    "a copy for each column of taps, a stride": ((2, 1, 21, 23), (40, 1, 5, 7), 2, 3, 1, 1),
+    "rows of taps for terms": ((2, 1, 9, 17), (5, 1, 4, 3), 1, (2, 1), (3, 2), 1),
+    "rows of taps for terms, a stride down": ((1, 2, 12, 17), (6, 1, 4, 2), (2, 1), 1, 1, 2),
     "sums in chunks": ((4, 1, 40, 41), (3, 1, 2, 2), 1, 1, 1, 1),
 }
 
