@@ -103,6 +103,7 @@ def _steps() -> Iterator[Step]:
             for outputs in (1, 3):
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
+        yield "data", _data(dtype)
     yield "fit_many", _many
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
@@ -165,6 +166,22 @@ def _many() -> None:
     """The kernel that trains networks side by side."""
     x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1)
     fit_many(lambda: Dense(1, 1), 2, x, x, epochs=1, progress=False)
+
+
+def _data(dtype: np.dtype[Any]) -> Callable[[], None]:
+    """Samples, labels and targets of other types than the model's, and a sparse matrix."""
+
+    def step() -> None:
+        from scipy import sparse
+
+        labels = np.arange(8) % 3
+        values = np.ones((8, 3), np.float64 if dtype == np.float32 else np.float32)
+        network = networks.build(networks.Settings("mlp", (4,), "relu", "sgd", 0.1, 1, 8, None), (3,), 3).astype(dtype)
+        for x in (np.ones((8, 3), source) for source in (np.uint8, np.float32, np.float64)):
+            for given, y in ((x, labels), (sparse.csr_array(x), labels), (x, values)):
+                network.fit(given, y, epochs=1, progress=False)
+
+    return step
 
 
 def _conversions() -> None:

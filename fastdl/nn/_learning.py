@@ -54,42 +54,49 @@ class Learner:
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
-        ``loss``: for classes "cross_entropy" or "nll" (outputs of LogSoftmax), for two classes from one output
-        "bce_with_logits", "bce" (outputs of Sigmoid) or "hinge", for values "mse", "mae" or "huber"; the functions'
-        full names ("mse_loss") do as well, and so does a function of (outputs, targets). None chooses by y: labels are
-        classes, floats are values, one-hot floats are asked about. ``optimizer``: "adam" (also if None), "sgd",
-        "adamw", "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
-        ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
-        initial weights). ``metrics``: "accuracy", "dice" (mean over classes), "rmse", "mae", "r2" or functions of
-        (targets, predictions). ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the
-        loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``callbacks``: see
-        ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
-        training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
+                ``loss``: for classes "cross_entropy" or "nll" (outputs of LogSoftmax), for two classes from one output
+                "bce_with_logits", "bce" (outputs of Sigmoid) or "hinge", for values "mse", "mae" or "huber"; the functions'
+                full names ("mse_loss") do as well, and so does a function of (outputs, targets). None chooses by y: labels are
+                classes, floats are values, one-hot floats are asked about. ``optimizer``: "adam" (also if None), "sgd",
+                "adamw", "rmsprop", "adagrad" or one of ``fastdl.optim``. ``batch_size=None``: all samples at once.
+                ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
+                initial weights). ``metrics``: "accuracy", "dice" (mean over classes), "rmse", "mae", "r2" or functions of
+                (targets, predictions). ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the
+                loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``callbacks``: see
+                ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
+                training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
 
-        ``checkpoint``: a file that keeps the training after each epoch and on Ctrl-C, or a
-        ``fastdl.training.Checkpoint``, which says how often; ``resume``: such a file to go on from, to the same bits as
-        without the interruption (same fastdl and NumPy, same kind of processor). The call must be the same but for
-        ``epochs``, the total, and ``checkpoint``; the model's own weights and ``seed=None`` give way to the file's. To
-        start or go on, whichever it is: ``resume=path if os.path.exists(path) else None``.
+                ``checkpoint``: a file that keeps the training after each epoch and on Ctrl-C, or a
+                ``fastdl.training.Checkpoint``, which says how often; ``resume``: such a file to go on from, to the same bits as
+                without the interruption (same fastdl and NumPy, same kind of processor). The call must be the same but for
+                ``epochs``, the total, and ``checkpoint``; the model's own weights and ``seed=None`` give way to the file's. To
+                start or go on, whichever it is: ``resume=path if os.path.exists(path) else None``.
 
-        ``statistics``: True, or after how many epochs: gradients, updates and activations of each layer on the last
-        batch, in ``history.statistics``, of which each may be printed; see ``fastdl.training.Statistics``.
+        <<<<<<< HEAD
+                ``statistics``: True, or after how many epochs: gradients, updates and activations of each layer on the last
+                batch, in ``history.statistics``, of which each may be printed; see ``fastdl.training.Statistics``.
+        =======
+                X may also be the path of a .npy file or a memory map, which is read in chunks of ``chunk_bytes`` (64 MB) while
+                training runs, a sparse matrix of scipy, or, without y, an iterable of batches (x, y) or (x, y, weight), or a
+                function that returns one: ``docs/data.md`` says how each is shuffled. ``classes``: the labels in the order of
+                the outputs, where the data cannot tell. ``augment``: changes to images, see ``fastdl.augment``.
+        >>>>>>> e831cff (Explain what fit reads, and let fastdl train shift and turn images)
 
-        X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
-        fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
+                X is converted to the model's dtype, never rescaled (``nn.Rescale`` does that). Ctrl-C ends training within a
+                fraction of a second, raises KeyboardInterrupt and leaves the model with what it has learned.
 
-        Raises FloatingPointError if the loss or the parameters are not finite any more: it names the step, the first op
-        at fault and its layer, and the model keeps its parameters from before that step. Warns
-        (``training.DivergenceWarning``) when the loss stays ten times above that of the first epoch.
+                Raises FloatingPointError if the loss or the parameters are not finite any more: it names the step, the first op
+                at fault and its layer, and the model keeps its parameters from before that step. Warns
+                (``training.DivergenceWarning``) when the loss stays ten times above that of the first epoch.
 
-        Raises TypeError or ValueError for data and options that do not fit, before anything is computed.
+                Raises TypeError or ValueError for data and options that do not fit, before anything is computed.
 
-        >>> import numpy as np, fastdl as fd
-        >>> X = np.linspace(-1, 1, 20, dtype=np.float32).reshape(20, 1)
-        >>> model = fd.nn.Dense(1, 1)
-        >>> history = model.fit(X, 3 * X + 1, optimizer=fd.optim.SGD(0.1), epochs=200, batch_size=None)
-        >>> model.predict(np.float32([[2.0]])).round(2)
-        array([[7.]], dtype=float32)
+                >>> import numpy as np, fastdl as fd
+                >>> X = np.linspace(-1, 1, 20, dtype=np.float32).reshape(20, 1)
+                >>> model = fd.nn.Dense(1, 1)
+                >>> history = model.fit(X, 3 * X + 1, optimizer=fd.optim.SGD(0.1), epochs=200, batch_size=None)
+                >>> model.predict(np.float32([[2.0]])).round(2)
+                array([[7.]], dtype=float32)
         """
         return training.fit(
             self,
