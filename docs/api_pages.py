@@ -33,6 +33,7 @@ PUBLIC = (
     "fastdl.optim",
     "fastdl.init",
     "fastdl.training",
+    "fastdl.augment",
     "fastdl.datasets",
     "fastdl.testing",
     "fastdl.reference",

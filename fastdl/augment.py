@@ -39,6 +39,10 @@ class Augmentation:
         """The shape of a changed sample, from that of a sample."""
         return shape
 
+    def __repr__(self) -> str:
+        """Training is continued only with what has the same name and options."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
 
 class _Images(Augmentation):
     """Those of images (N, ..., H, W)."""

@@ -41,7 +41,7 @@ THIRD_PARTIES = {
     "_kernels": NUMPY | {"numba", "llvmlite"},
     "numba_extension": NUMPY | {"numba", "llvmlite"},
     "benchmark": NUMPY | {"cv2", "jax", "llvmlite", "matplotlib", "scipy", "sklearn", "torch"},
-    "cli": NUMPY | {"tqdm"},
+    "cli": NUMPY | {"scipy", "tqdm"},
     "minimization": NUMPY | {"scipy"},
     "training": NUMPY | {"tqdm"},
     "storage": NUMPY | {"safetensors"},

@@ -115,6 +115,32 @@ def _between(one, part, a, b):  # type: ignore[no-untyped-def]
     return (one - part) * a + part * b
 
 
+@in_order
+def _inside(start, slope, centre, size, first, last):  # type: ignore[no-untyped-def]
+    """The part of first <= j < last for which 0 <= start + slope (j - centre) < size - 1, or all but its ends."""
+    if slope == 0.0:
+        return (first, last) if start >= 0.0 and start < size - 1 else (first, first)
+    a, b = (0.0 - start) / slope + centre, (size - 1 - start) / slope + centre
+    low, high = min(max(min(a, b), -2.0), 2.0**31), min(max(max(a, b), -2.0), 2.0**31)
+    begin = min(max(first, np.int64(low) + 2), last)  # rounding may put one pixel on either side
+    return begin, max(begin, min(last, np.int64(high) - 1))
+
+
+@inline
+def _turned(args, plane, row_start, column_start, s, c, distance, height, width, fill):  # type: ignore[no-untyped-def]
+    """A pixel whose neighbours may lie beside the image."""
+    v, w, one = _along(row_start, s, distance), _along(column_start, c, distance), number(args, 1.0)
+    row, column = np.int64(np.int32(v)), np.int64(np.int32(w))  # towards zero
+    row -= v < row
+    column -= w < column
+    b, r = number(args, v - row), number(args, w - column)
+    upper = _pixel(plane, row, column, height, width, fill)
+    lower = _pixel(plane, row + 1, column, height, width, fill)
+    upper = _between(one, r, upper, _pixel(plane, row, column + 1, height, width, fill))
+    lower = _between(one, r, lower, _pixel(plane, row + 1, column + 1, height, width, fill))
+    return _between(one, b, upper, lower)
+
+
 def rotate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Each plane turned about its middle by a random angle, between the pixels linearly.
 
@@ -138,17 +164,20 @@ def rotate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         for i in range(height):
             to = shift(y, (cell * height + i) * width)
             row_start, column_start = _along(middle, c, i - middle), _along(centre, -s, i - middle)
-            for j in range(width):
+            first, last = _inside(row_start, s, centre, height, 0, width)
+            first, last = _inside(column_start, c, centre, width, first, last)
+            for j in range(first):
+                to[j] = _turned(args, plane, row_start, column_start, s, c, j - centre, height, width, fill)
+            for j in range(first, last):
                 v, w = _along(row_start, s, j - centre), _along(column_start, c, j - centre)
-                row, column = np.int64(np.int32(v)), np.int64(np.int32(w))  # towards zero
-                row -= v < row
-                column -= w < column
+                row, column = np.int32(v), np.int32(w)
                 b, r = number(args, v - row), number(args, w - column)
-                upper = _pixel(plane, row, column, height, width, fill)
-                lower = _pixel(plane, row + 1, column, height, width, fill)
-                upper = _between(one, r, upper, _pixel(plane, row, column + 1, height, width, fill))
-                lower = _between(one, r, lower, _pixel(plane, row + 1, column + 1, height, width, fill))
+                at = np.int64(row) * width + column
+                upper = _between(one, r, plane[at], plane[at + 1])
+                lower = _between(one, r, plane[at + width], plane[at + width + 1])
                 to[j] = _between(one, b, upper, lower)
+            for j in range(last, width):
+                to[j] = _turned(args, plane, row_start, column_start, s, c, j - centre, height, width, fill)
 
 
 def noise(args, lo, hi, worker):  # type: ignore[no-untyped-def]

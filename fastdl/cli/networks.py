@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import CommandError
 from .preparation import described
 
@@ -33,6 +36,7 @@ class Settings:
     epochs: int
     batch_size: int
     patience: int | None
+    augment: bool = False
 
 
 _LAYERS = {"mlp": (64, 32), "cnn": (128,), "logistic": ()}
@@ -42,6 +46,9 @@ _EPOCHS_OF_TABLES, _BATCH_OF_TABLES, _PATIENCE_OF_TABLES = 200, 32, 20
 # 3 x 3 97.6 %, 5 x 5 in batches of 32 97.9 %; half as many channels again, or twice as many hidden units, gain nothing.
 _EPOCHS_OF_IMAGES, _BATCH_OF_IMAGES = 20, 64
 _WINDOW, _DROPOUT = 5, 0.5
+# On the same parts, one run each: nothing 97.8 %, shifted by 1 and turned by 10 degrees 98.1 %, shifted by 2 97.7 %. On
+# the test parts 98.2, 98.4 and 98.3 %; parts of 500 images tell no closer than 0.3 %.
+_SHIFT, _DEGREES = 1, 10.0
 
 
 def choose(options: argparse.Namespace, shape: tuple[int, ...], source: str) -> Settings:
@@ -59,6 +66,8 @@ def choose(options: argparse.Namespace, shape: tuple[int, ...], source: str) -> 
         raise CommandError(f"--layers is for --model mlp, not for {model}; leave it out")
     if options.activation is not None and model == "logistic":
         raise CommandError("--activation is for --model mlp or cnn: logistic has one layer; leave it out")
+    if options.augment and not images:
+        raise CommandError(f"--augment is for images, {source} is {described(shape)}; leave it out")
     optimizer = options.optimizer or "adam"
     return Settings(
         model=model,
@@ -69,7 +78,19 @@ def choose(options: argparse.Namespace, shape: tuple[int, ...], source: str) -> 
         epochs=options.epochs or (_EPOCHS_OF_IMAGES if images else _EPOCHS_OF_TABLES),
         batch_size=options.batch_size or (_BATCH_OF_IMAGES if images else _BATCH_OF_TABLES),
         patience=None if images else _PATIENCE_OF_TABLES,
+        augment=options.augment,
     )
+
+
+def changes(settings: Settings, images: NDArray[np.float32]) -> list[Any]:
+    """What is done to images in training; beside them lies what is at the edges of most."""
+    from .. import augment
+
+    if not settings.augment:
+        return []
+    edges = np.concatenate([images[..., [0, -1], :].ravel(), images[..., [0, -1]].ravel()])
+    fill = float(np.median(edges))
+    return [augment.Shift(_SHIFT, fill=fill), augment.Rotate(_DEGREES, fill=fill)]
 
 
 def build(settings: Settings, shape: tuple[int, ...], outputs: int) -> nn.Sequential:

@@ -93,6 +93,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=_count, metavar="N", help="rows for each step; default: 64 for images, 32 for tables")
     add("--lr", type=_positive, metavar="RATE", help="learning rate; default depends on the optimizer and the model")
     add("--optimizer", choices=OPTIMIZERS, help="default: adam")
+    add("--augment", action="store_true", help="of images: shift and turn them a little, anew in each epoch")
     add("--seed", type=_seed, default=0, metavar="N", help="of split, initial weights, shuffling, dropout; default: 0")
     add("--threads", type=_count, metavar="N", help="default: all cores; the result is the same for any number")
     add("--out", default=DEFAULT_FILE, metavar="FILE", help=f"where the model goes; default: {DEFAULT_FILE}")

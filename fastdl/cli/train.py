@@ -103,6 +103,7 @@ def _fit(
         validation_data=(inputs[validation], targets[validation]),
         seed=preparation.seed,
         metrics=() if preparation.outputs is not None else ("accuracy",),
+        augment=networks.changes(settings, inputs[train]),
         callbacks=callbacks,
     )
     if divergence.epoch is not None:
@@ -149,6 +150,8 @@ def _introduction(
         f"{network} with {parameters:,} parameters; {settings.optimizer}, learning rate {settings.lr:g}, "
         f"batches of {settings.batch_size}, {_epochs(settings)}",
     ]
+    if settings.augment:
+        lines.append("images are shifted and turned at random in training")
     return "\n".join(lines)
 
 

@@ -107,6 +107,7 @@ def _steps() -> Iterator[Step]:
         yield "long arrays", _long(dtype)
         yield "average", _average(dtype)
         yield "narrow networks", _narrow(dtype)
+        yield "data", _data(dtype)
     yield "fit_many", _many
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
@@ -185,6 +186,22 @@ def _narrow(dtype: np.dtype[Any]) -> Callable[[], None]:
         for source in (*CONVERTIBLE, np.int8):
             x, y = np.ones((4, 2), source), np.ones((4, 1), dtype)
             narrow_step(x, y, None, order, position, parameters, batch=4, layers=(layer,), loss="mse_loss")
+
+    return step
+
+
+def _data(dtype: np.dtype[Any]) -> Callable[[], None]:
+    """Samples, labels and targets of other types than the model's, and a sparse matrix."""
+
+    def step() -> None:
+        from scipy import sparse
+
+        labels = np.arange(8) % 3
+        values = np.ones((8, 3), np.float64 if dtype == np.float32 else np.float32)
+        network = networks.build(networks.Settings("mlp", (4,), "relu", "sgd", 0.1, 1, 8, None), (3,), 3).astype(dtype)
+        for x in (np.ones((8, 3), source) for source in (np.uint8, np.float32, np.float64)):
+            for given, y in ((x, labels), (sparse.csr_array(x), labels), (x, values)):
+                network.fit(given, y, epochs=1, progress=False)
 
     return step
 

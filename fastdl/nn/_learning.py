@@ -80,6 +80,11 @@ class Learner:
         ``statistics``: True, or after how many epochs: gradients, updates and activations of each layer on the last
         batch, in ``history.statistics``, of which each may be printed; see ``fastdl.training.Statistics``.
 
+        X may also be the path of a .npy file or a memory map, which is read in chunks of ``chunk_bytes`` (64 MB) while
+        training runs, a sparse matrix of scipy, or, without y, an iterable of batches (x, y) or (x, y, weight), or a
+        function that returns one: ``docs/data.md`` says how each is shuffled. ``classes``: the labels in the order of
+        the outputs, where the data cannot tell. ``augment``: changes to images, see ``fastdl.augment``.
+
         ``l1``, ``l2``: the loss in training gains l1 sum abs(w) + l2 sum w^2 over the weights, which are the parameters
         of two dimensions and more (no biases, no scales of norms); so does ``history["loss"]``, ``val_loss`` does not.
         Weight decay, coupled (SGD) or decoupled (AdamW), and clipping (``clip_norm``, ``clip_value``) are options of

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import optim
 from .._kernels.loader import seconds_compiling
+from ..augment import Augmentation
 from ..ops import Array
 from ..options import current_precision
 from . import losses
@@ -101,7 +102,7 @@ def fit(
         "metrics": [described(m) for m in wanted],
         "validation_data": validation is not None,
         "callbacks": [type(c).__name__ for c in hooks],
-        "augment": [described(entry) for entry in entries],
+        "augment": [repr(e) if isinstance(e, Augmentation) else described(e) for e in entries],
         "chunk_bytes": chunk_bytes,
         "precision": current_precision(),
         "the number of samples": source.count,

@@ -247,7 +247,8 @@ def _record_batches(
     value, grad, updates, answers = record_batches(graph, inputs, parameters, sizes, forward, penalty)
     if grad is not None:
         updates += _update(memory, optimizer, inputs, grad)
-    updates.append((inputs["total"], batches.accumulate(inputs["total"], value, weight=float(sum(sizes)))))
+    (total,) = batches.tally(inputs["total"], value, weight=float(sum(sizes)), by=())
+    updates.append((inputs["total"], total))
     if "correct" in inputs:
         correct: Any = inputs["correct"]
         for outputs, y in answers:

@@ -27,6 +27,7 @@ OPTIONS = [
     (("train", "digits", "--layers", "8"), "--layers is for --model mlp"),
     (("train", "breast_cancer", "--model", "logistic", "--activation", "relu"), "--activation"),
     (("train", "breast_cancer", "--model", "cnn"), "--model cnn is for images"),
+    (("train", "breast_cancer", "--augment"), "--augment is for images"),
     (("evaluate", "model.safetensors", "digits", "--threshold", "1.5"), "--threshold"),
     (("predict", "model.safetensors"), "DATA"),
 ]

@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 
 import fastdl as fd
-from fastdl.cli import modelfile
+from fastdl.cli import modelfile, networks
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::fastdl.saving.PreparationWarning"
@@ -209,3 +209,20 @@ def test_mean_accuracy_over_five_seeds(scores, data, seconds, accuracy):
     print(data, found, [round(run["seconds"]["train"], 1) for run in runs])
     assert np.mean(found) >= accuracy
     assert max(run["seconds"]["train"] for run in runs) < seconds
+
+
+def test_images_changed_at_random(good, images_npz):
+    plain = good("train", images_npz, "--epochs", 1)
+    first = {name: array.tobytes() for name, array in tensors(FILE).items()}
+    out = good("train", images_npz, "--epochs", 1, "--augment", "--force")
+    assert "images are shifted and turned at random in training\n" in out and "at random in training" not in plain
+    changed = {name: array.tobytes() for name, array in tensors(FILE).items()}
+    good("train", images_npz, "--epochs", 1, "--augment", "--force")
+    assert changed != first and changed == {name: array.tobytes() for name, array in tensors(FILE).items()}
+
+
+def test_what_lies_beside_a_shifted_image_is_what_lies_at_its_edges():
+    images = np.full((5, 2, 6, 6), 3.0, np.float32)
+    images[..., 1:-1, 1:-1] = 9
+    settings = networks.Settings("cnn", (8,), "relu", "adam", 0.1, 1, 8, None, augment=True)
+    assert {change.fill for change in networks.changes(settings, images)} == {3.0}

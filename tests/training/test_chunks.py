@@ -241,3 +241,37 @@ def test_a_file_that_shrinks_while_it_is_read(files):
     with pytest.raises(ValueError, match=r"which ends before row \d+ of 1000: was it cut short\?"):
         network().fit(x_path, y_path, epochs=3, chunk_bytes=3000, callbacks=cut)
     assert not readers()
+
+
+class Stop(fd.training.Callback):
+    """Ctrl-C after the step number ``at``."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def on_batch_end(self, model, step):
+        if step == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["chunks", "list"])
+def test_training_that_goes_on_ends_with_the_same_bits(files, tmp_path, kind):
+    x, y, x_path, y_path = files
+    batches = [(x[i : i + 40], y[i : i + 40]) for i in range(0, 1000, 40)]
+    given = (x_path, y_path) if kind == "chunks" else (batches,)
+    options = {"epochs": 3, "batch_size": 40, "seed": 2, "chunk_bytes": 3000, "augment": fd.augment.Noise(0.1)}
+    whole = network()
+    whole.fit(*given, **options, callbacks=Stop(-1))
+    for at in (0, 7, 24, 25, 33, 74):
+        model = network()
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*given, **options, callbacks=Stop(at), checkpoint=tmp_path / "run")
+        again = network()
+        again.fit(*given, **options, callbacks=Stop(-1), resume=tmp_path / "run")
+        assert same(values(again), values(whole))
+        for other in ({"augment": ()}, {"augment": fd.augment.Noise(0.2)}):
+            with pytest.raises(ValueError, match="augment"):
+                network().fit(*given, **{**options, **other}, callbacks=Stop(-1), resume=tmp_path / "run")
+    if kind == "chunks":
+        with pytest.raises(ValueError, match="chunk_bytes"):
+            network().fit(*given, **{**options, "chunk_bytes": 4000}, callbacks=Stop(-1), resume=tmp_path / "run")
