@@ -139,6 +139,7 @@ class Primitive:
 
     ``view(spec, **attrs)``: where in its input's memory the output lies (in elements, contiguous), or None if it has to
     be copied out; inside a plan a view costs nothing. ``in_place``: pairs (output, input) that may share memory.
+    ``pointwise``: an element of the result is made of those at its place in the inputs, which broadcast.
     ``absorbs``: activations that it applies to its result itself if its attribute ``activation`` says so.
     ``vjp`` None: not differentiable (integers, comparisons, optimiser steps).
     """
@@ -150,6 +151,7 @@ class Primitive:
     view: Callable[..., int | None] | None = None
     in_place: tuple[tuple[int, int], ...] = ()
     absorbs: tuple[str, ...] = ()
+    pointwise: bool = False
 
     def __post_init__(self) -> None:
         if self.name in PRIMITIVES:

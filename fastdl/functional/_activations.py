@@ -172,7 +172,7 @@ def _add_primitives(name: str, row: Row) -> None:
         return lower
 
     for primitive, pull in ((name, vjp), (f"{name}_grad", vjp_of_gradient)):
-        Primitive(primitive, infer, lower_to(primitive), pull, in_place=((0, 0),))
+        Primitive(primitive, infer, lower_to(primitive), pull, in_place=((0, 0),), pointwise=True)
 
 
 for _name, _row in TABLE.items():

@@ -70,7 +70,7 @@ def unary(
         (x,), (y,) = inputs, outputs
         lowering.launch(kernel, x.dtype, [y, x, x.size], cells=cells(x.size), work=cost * x.size, elementwise=CELL)
 
-    return Primitive(name, lambda x: (x,), lower, vjp, in_place=((0, 0),))
+    return Primitive(name, lambda x: (x,), lower, vjp, in_place=((0, 0),), pointwise=True)
 
 
 def broadcast_shape(name: str, *shapes: Shape) -> Shape:
@@ -148,4 +148,4 @@ def binary(
     def lower(lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand]) -> None:
         broadcasting(lowering, kernel, inputs, outputs[0], cost)
 
-    return Primitive(name, infer, lower, vjp, in_place=() if result else ((0, 0),))
+    return Primitive(name, infer, lower, vjp, in_place=() if result else ((0, 0),), pointwise=True)

@@ -100,6 +100,7 @@ _where = Primitive(
     _lower_where,
     lambda grads, inputs, outputs: where_backward(grads[0], *inputs),
     in_place=((0, 1),),
+    pointwise=True,
 )
 
 

@@ -41,8 +41,8 @@ def _vjp_clip_grad(grads: Any, inputs: Any, outputs: Any, least: float, most: fl
     return _clip_grad(grads[0], inputs[1], least=least, most=most)[0], None
 
 
-_clip = Primitive("clip", lambda x, least, most: (x,), _lower_clip, _vjp_clip)
-_clip_grad = Primitive("clip_grad", lambda g, x, least, most: (x,), _lower_clip_grad, _vjp_clip_grad)
+_clip = Primitive("clip", lambda x, least, most: (x,), _lower_clip, _vjp_clip, pointwise=True)
+_clip_grad = Primitive("clip_grad", lambda g, x, least, most: (x,), _lower_clip_grad, _vjp_clip_grad, pointwise=True)
 
 
 def _bounds(name: str, min: Any, max: Any) -> dict[str, float]:
