@@ -67,10 +67,10 @@ def fit_many(
     differ) share one plan. ``validation_data``, "validation_rows" and metrics besides "accuracy" are computed network
     by network after each epoch, in Python, for 0.1 ms and up.
 
-    Returns :class:`Networks`: the models in the order of the settings, with their histories. A network that fails while
-    it trains, or is not finite any more, stops alone: it is in ``errors``, and a warning names its setting. Ctrl-C
-    raises :class:`FitInterrupted`, whose ``result`` has what was finished. Raises TypeError or ValueError that names
-    the setting for what does not fit, before anything is trained.
+    Returns :class:`fastdl.many.Networks`: the models in the order of the settings, with their histories. A network that
+    fails while it trains, or is not finite any more, stops alone: it is in ``errors``, and a warning names its setting.
+    Ctrl-C raises :class:`FitInterrupted`, whose ``result`` has what was finished. Raises TypeError or ValueError that
+    names the setting for what does not fit, before anything is trained.
 
     >>> import numpy as np, fastdl as fd
     >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)

@@ -80,7 +80,7 @@ def cross_validate(
     have the seed ``seed`` + r folds + k, whatever the setting, so that settings are compared alike; None draws a seed.
     ``metrics`` besides the loss, and the accuracy that classes always have; ``options`` as of :func:`fit_many`.
 
-    Returns :class:`Scores`. A network that fails has NaN for its numbers.
+    Returns :class:`fastdl.many.Scores`. A network that fails has NaN for its numbers.
 
     >>> import numpy as np, fastdl as fd
     >>> X, y = fd.datasets.moons(200, noise=0.1, seed=0)

@@ -103,7 +103,7 @@ class Networks(Sequence[Any]):
         return self.models[order[0]]
 
     def ensemble(self, count: int | None = None, monitor: str | None = None) -> Ensemble:
-        """The mean of the ``count`` best networks, None: of all that did not fail. See :class:`Ensemble`."""
+        """The mean of the ``count`` best networks, None: of all that did not fail. See ``nn.Ensemble``."""
         order = self.ranking(monitor)
         if count is not None and not 1 <= count <= len(order):
             raise ValueError(f"ensemble: count is {count}; expected 1 to {len(order)}, the networks that can be ranked")

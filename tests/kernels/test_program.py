@@ -9,7 +9,7 @@ import pytest
 
 from fastdl._kernels import STATUS, Buffer, ProgramBuilder, address_of, arena, threads
 from fastdl._kernels.launches import ARENA_BASE, CONSTANT_BASE
-from fastdl._kernels.program import _STATUS
+from fastdl._kernels.program import BLOCK_STATUS
 
 
 def external(n):
@@ -70,7 +70,7 @@ def test_a_run_after_one_that_was_interrupted_or_failed(launch):
     program = pushing(launch, [7])
     program.run([address_of(numbers)])
     (block,) = program._idle
-    block.slots[_STATUS] = 1  # as if Ctrl-C had come between a kernel's report and its reading
+    block.slots[BLOCK_STATUS] = 1  # as if Ctrl-C had come between a kernel's report and its reading
     program.run([address_of(numbers)])
     np.testing.assert_array_equal(numbers[:3], [2, 7, 7])
     for wrong in ([], [address_of(numbers)] * 2):
