@@ -53,11 +53,6 @@ def tally(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         integers(args, i)[0] = integers(args, i + 1)[0] + integer(args, i + 2)
 
 
-def accumulate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = total + weight value. One cell. Slots: y and total (first type, float64), value (second type), weight."""
-    pointer(args, 0)[0] = pointer(args, 1)[0] + real(args, 3) * second(args, 2)[0]
-
-
 @inline
 def _count(args, cell, correct):  # type: ignore[no-untyped-def]
     """Slots of the counting kernels: 0 y, 1 total, 2 partial counts, 3 cells. One cell: the result; else its part."""

@@ -4,8 +4,8 @@ The formulas of ``vector_math.py`` with what vectors make cheaper: e**x for x <=
 (``vector_exp.py``); tanh is a quotient of e**(-2 |x|) - 1, which that keeps exact; log(1 + e) is that of 0 <= e <= 1,
 reduced to |s| < 0.172 with s = f / (2 + f): with f = e, or, above sqrt(2) - 1, with f = (e - 1) / 2 and log 2 added
 (coefficients: Sun's fdlibm). NaN comes through. Errors in units in the last place, which
-``tests/kernels/test_vector_squashing.py`` holds them to: tanh 2, sigmoid 2.5 above the smallest normal number, the
-loss 2.5.
+``tests/kernels/test_vector_squashing.py`` holds them to: tanh 3, sigmoid 2.5 above the smallest normal number, the
+loss 3, its slope 2.5.
 """
 
 from typing import Any

@@ -24,6 +24,7 @@ from .._kernels.loader import seconds_compiling
 from ..benchmark.peak import Peak
 from ..functional import add, astype, attention_backward, conv2d, cumsum
 from ..functional.comparisons import CONVERTIBLE
+from ..functional.narrow import Layer, narrow_step
 from ..ops import OPS, Op
 from ..optim import linear_decay
 from ..transforms import compile, vjp
@@ -101,6 +102,7 @@ def _steps() -> Iterator[Step]:
             for outputs in (1, 3):
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
+        yield "narrow networks", _narrow(dtype)
     yield "schedule", lambda: linear_decay(0.1, 2)(1)
     yield "astype", _conversions
     yield "copy", lambda: compile(lambda x: x)(np.zeros(3, np.float32))
@@ -154,6 +156,19 @@ def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
         images, weight = np.ones((4, 64, 28, 28), dtype), np.ones((64, 64, 3, 3), dtype)
         conv2d(images, weight, padding=1)
         Peak(dtype.name).measure()
+
+    return step
+
+
+def _narrow(dtype: np.dtype[Any]) -> Callable[[], None]:
+    """A training step of networks so small that one launch does it, with inputs and targets that are converted."""
+
+    def step() -> None:
+        layer = Layer(inputs=2, outputs=1, weight=1, bias=0, activation="tanh", options=())
+        order, position, parameters = np.arange(4), np.array(0), np.ones(3, dtype)
+        for source in (*CONVERTIBLE, np.int8):
+            x, y = np.ones((4, 2), source), np.ones((4, 1), dtype)
+            narrow_step(x, y, None, order, position, parameters, batch=4, layers=(layer,), loss="mse_loss")
 
     return step
 

@@ -101,33 +101,13 @@ def advance(counter: Any, *, by: int) -> Any:
     return _advance(counter, by=by)[0]
 
 
-def _infer_accumulate(total: Spec, value: Spec, weight: float) -> tuple[Spec]:
-    if value.size != 1:
-        raise ValueError(f"accumulate: value is {value.shape}; expected a single number")
-    return (total,)
-
-
-def _lower_accumulate(
-    lowering: Lowering, inputs: tuple[Operand, Operand], outputs: tuple[Operand], weight: float
-) -> None:
-    (total, value), (y,) = inputs, outputs
-    kernel = Kernel("batches", "accumulate")
-    lowering.launch(kernel, [_FLOAT64, value.dtype], [y, total, value, weight], cells=1, work=1)
-
-
-_accumulate = Primitive("accumulate", _infer_accumulate, _lower_accumulate, in_place=((0, 0),))
-
-
-def accumulate(total: Any, value: Any, *, weight: float) -> Any:
-    """total + weight value, in float64; value is one float32 or float64 number."""
-    return _accumulate(total, value, weight=float(weight))[0]
-
-
 _COUNTERS = 4  # at most, in one tally
 
 
 def _infer_tally(total: Spec, value: Spec, *counters: Spec | None, weight: float, by: tuple[int, ...]) -> Any:
-    return (*_infer_accumulate(total, value, weight), *(c for c in counters if c is not None))
+    if value.size != 1:
+        raise ValueError(f"tally: value is {value.shape}; expected a single number")
+    return (total, *(c for c in counters if c is not None))
 
 
 def _lower_tally(
@@ -144,7 +124,10 @@ _tally = Primitive("tally", _infer_tally, _lower_tally, in_place=((0, 0), *((1 +
 
 
 def tally(total: Any, value: Any, *counters: Any, weight: float, by: tuple[int, ...]) -> tuple[Any, ...]:
-    """:func:`accumulate`, and :func:`advance` of up to four counters by ``by`` each, in one launch."""
+    """What ends a step, in one launch: (total + weight value, and each of up to four counters + what ``by`` says).
+
+    The total is float64; value is one float32 or float64 number.
+    """
     rest = [None] * (_COUNTERS - len(counters))
     return _tally(total, value, *counters, *rest, weight=float(weight), by=by)
 

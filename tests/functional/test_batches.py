@@ -55,13 +55,14 @@ def test_counters_and_totals():
     assert counter == 37 and counter.dtype == np.int64 and counter.shape == ()
     total = np.array(0.1)
     for value in (np.array(0.25, np.float32), np.array([0.25])):
-        result = batches.accumulate(total, value, weight=10)
+        result, *counters = batches.tally(total, value, np.array(5), np.array(7), weight=10, by=(32, 1))
         assert result == 0.1 + 2.5 and result.dtype == np.float64 and result.shape == ()
-    assert np.isnan(batches.accumulate(total, np.array(np.nan), weight=1.0))
+        assert counters == [37, 8] and all(c.dtype == np.int64 and c.shape == () for c in counters)
+    assert np.isnan(batches.tally(total, np.array(np.nan), weight=1.0, by=())[0])
     # A float32 weight would lose these units.
-    assert batches.accumulate(np.array(0.0), np.array(1, np.float32), weight=2.0**24 + 1) == 2.0**24 + 1
+    assert batches.tally(np.array(0.0), np.array(1, np.float32), weight=2.0**24 + 1, by=())[0] == 2.0**24 + 1
     with pytest.raises(ValueError, match=r"value is \(2,\); expected a single number"):
-        batches.accumulate(total, np.zeros(2), weight=1.0)
+        batches.tally(total, np.zeros(2), weight=1.0, by=())
 
 
 @pytest.mark.parametrize("shape", [(10, 2), (7, 1), (3000, 10), (3, 5000), (4, 3, 30, 31), (0, 3)])
