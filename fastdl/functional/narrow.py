@@ -24,6 +24,7 @@ leave the lanes empty, of many weights.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,14 +106,14 @@ def _table(layers: tuple[Layer, ...], rows: int, dtype: np.dtype[Any]) -> tuple[
     return table, end
 
 
-def _gather(lowering: Lowering, data: Operand, arguments: list[Any], dtype: np.dtype[Any]) -> None:
-    """Samples to rows of features; data of another dtype are converted."""
-    same, size = data.dtype == dtype, arguments[0].size
-    kernel, dtypes = (
-        Kernel("narrow", "gather" if same else "gather_converted"),
-        [dtype] if same else [dtype, data.dtype],
-    )
-    lowering.launch(kernel, dtypes, arguments, cells=1, work=0.3 * size)
+def _gather(
+    lowering: Lowering, data: Operand, to: Operand, sizes: list[Any], targets: Sequence[Any] = (None, None, None)
+) -> None:
+    """Samples to rows of features, converted if need be; ``targets`` are of the rows' dtype."""
+    same = data.dtype == to.dtype
+    kernel, dtypes = Kernel("narrow_batch", "gather" if same else "convert"), [to.dtype, data.dtype]
+    arguments = [to, data, *sizes, *(0 if t is None else t for t in targets)]
+    lowering.launch(kernel, dtypes[: 1 if same else 2], arguments, cells=1, work=0.3 * to.size)
 
 
 def _lower(
@@ -124,6 +125,7 @@ def _lower(
     loss: str,
     delta: float,
     scores: bool,
+    fetched: bool,
 ) -> None:
     (x, y, weight, order, position, parameters), dtype = inputs, inputs[5].dtype
     rows = round_up(batch, lanes(dtype.itemsize))
@@ -133,20 +135,31 @@ def _lower(
     scratch = lowering.scratch((size,), dtype)
     classes = loss == "cross_entropy"
     targets = lowering.scratch((batch,), INT64) if classes else lowering.scratch((answers, rows), dtype)
-    weights = None if weight is None else lowering.scratch((rows,), dtype)
+    weights = lowering.scratch((rows,), dtype)
     gradients = [lowering.scratch((widest, rows), dtype) for _ in range(2)]
-    places: list[Any] = [order, position, batch]
-    together = not classes and y.dtype == dtype
-    rest: list[Any] = [targets, y, answers] if together else [None, None, 0]
-    _gather(lowering, x, [scratch, x, features, *places, rows, *rest, weights, weight], dtype)
+    places: list[Any] = [order, position]
+    together = not (classes or fetched) and y.dtype == dtype
+    here = lowering.constant([*range(batch), 0])  # the order of samples that were fetched before
+    of_x = [here, here.at(8 * batch)] if fetched else places
+    _gather(lowering, x, scratch, [features, *of_x, batch, rows], [targets, y, answers] if together else [None] * 3)
     if classes:
         rows_of = Kernel("batches", "gather_rows")
-        lowering.launch(rows_of, [INT64, y.dtype], [targets, y, *places, 1, batch], cells=1, work=batch)
+        lowering.launch(rows_of, [INT64, y.dtype], [targets, y, *places, batch, 1, batch], cells=1, work=batch)
     elif not together:
-        _gather(lowering, y, [targets, y, answers, *places, rows, None, None, 0, None, None], dtype)
+        _gather(lowering, y, targets, [answers, *places, batch, rows])
+    if weight is not None:
+        _gather(lowering, weight, weights, [1, *places, batch, rows])
     error = IndexError(f"{loss}: target holds a class outside 0..{answers - 1}")
     arguments: list[Argument | Operand] = [outputs[0], outputs[1], outputs[2] if scores else None, parameters, scratch]
-    arguments += [lowering.constant(table), len(layers), batch, rows, targets, weights, *gradients]
+    arguments += [
+        lowering.constant(table),
+        len(layers),
+        batch,
+        rows,
+        targets,
+        weights if weight is not None else None,
+        *gradients,
+    ]
     arguments += [_LOSSES[loss], delta, int(classes), STATUS, lowering.failure(error) if classes else 0]
     work = 0.03 * rows * sum(layer.inputs * layer.outputs for layer in layers)
     lowering.launch(Kernel("narrow", "step"), dtype, arguments, cells=1, work=work)
@@ -168,13 +181,13 @@ def narrow_step(
     loss: str,
     delta: float = 0.0,
     scores: bool = False,
+    fetched: bool = False,
 ) -> tuple[Any, ...]:
     """The mean loss of the ``batch`` samples order[position...] and its gradient with respect to the parameters, and
     with ``scores`` the outputs (batch, C).
 
     x and y (samples, ...) are converted as ``gather_batch`` does, y to class numbers for cross_entropy; ``weight``
-    (samples,) multiplies the losses, None if they all count the same.
+    (samples,) multiplies the losses, None if they all count the same. ``fetched``: x is the batch itself, in its order.
     """
-    return _step(
-        x, y, weight, order, position, parameters, batch=batch, layers=layers, loss=loss, delta=delta, scores=scores
-    )
+    attrs = {"layers": layers, "loss": loss, "delta": delta, "scores": scores, "fetched": fetched}
+    return _step(x, y, weight, order, position, parameters, batch=batch, **attrs)

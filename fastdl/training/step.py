@@ -187,7 +187,7 @@ def record_step(
 
 
 class _Forward(NamedTuple):
-    """The forward pass of the batch at ``position``; ``updates`` are those of the model's buffers."""
+    """The forward pass of a batch; ``updates`` are those of the model's buffers."""
 
     value: Any
     outputs: Any
@@ -200,15 +200,12 @@ class _Forward(NamedTuple):
 def _fused(inputs: dict[str, Tensor], forward: _Forward, loss: Loss) -> tuple[Any, Any, Any] | None:
     """Loss, outputs and gradient of a narrow chain by the launch that does all of it; None for other models."""
     value, outputs, x, y, _, weight = forward
-    converted = weight is not None and inputs["weight"].dtype != weight.dtype
-    if converted or x.node.primitive.name != "gather_batch":  # but from a sparse matrix
-        return None
     chain = narrow.find(value, outputs, x, y, inputs["flat"], weight, checked=loss.name is not None)
     if chain is None:
         return None
-    counted = "correct" in inputs
-    data = [inputs.get(name) for name in ("x", "y", "weight", "order", "position", "flat")]
-    value, grad, *scores = narrow_step(*data, batch=x.shape[0], **chain._asdict(), scores=counted)
+    counted, stored = "correct" in inputs, x.node.primitive.name == "gather_batch"  # not sparse, nor augmented
+    data = [inputs["x"] if stored else x, *(inputs.get(name) for name in ("y", "weight", "order", "position", "flat"))]
+    value, grad, *scores = narrow_step(*data, batch=x.shape[0], **chain._asdict(), scores=counted, fetched=not stored)
     return value, F.reshape(scores[0], outputs.shape) if counted else outputs, grad
 
 
@@ -262,6 +259,8 @@ def _record_batches(
 def _forward(
     model: Any, memory: Memory, loss: Loss, inputs: dict[str, Any], parameters: list[Any], batch: int
 ) -> _Forward:
+    """The batch at ``position``, and what the model and the loss make of it."""
+
     def gather(name: str, dtype: np.dtype[Any]) -> Any:
         return batches.gather_batch(inputs[name], inputs["order"], inputs["position"], batch=batch, dtype=dtype)
 

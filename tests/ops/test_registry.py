@@ -12,7 +12,16 @@ from fastdl.ops import OPS, PRIMITIVES
 from fastdl.testing._cases import argument_names, arrays_in
 
 UPDATES = tuple(name for name in PRIMITIVES if name.endswith("_update"))
-NOT_DIFFERENTIABLE = (*UPDATES, "scheduled_rate", "accumulate", "gather_batch", "gather_sparse", "sign", "one_hot")
+NOT_DIFFERENTIABLE = (
+    *UPDATES,
+    "scheduled_rate",
+    "tally",
+    "narrow_step",
+    "gather_batch",
+    "gather_sparse",
+    "sign",
+    "one_hot",
+)
 NOT_DIFFERENTIABLE += ("random_crop", "random_flip", "random_noise", "random_rotate", "random_shift")
 DIFFERENTIABLE = [name for name in OPS if OPS[name].backward is not None]
 SAVED = inspect.Parameter.KEYWORD_ONLY
