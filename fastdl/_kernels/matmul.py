@@ -15,6 +15,8 @@ They reach half to three quarters of the arithmetic's limit.
 from . import vector_math as vm
 from .block import integer, number, pointer, shift, stack
 from .compiler import in_order, merge
+from .moves import turn
+from .vectors import width
 
 
 @in_order
@@ -184,6 +186,9 @@ def transpose(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     for cell in range(lo, hi):
         place, first = cell // blocks * rows * columns, cell % blocks * 32
         p, q = shift(y, place + first), shift(x, place + first * columns)
-        for j in range(columns):
-            for i in range(min(32, rows - first)):
-                p[j * rows + i] = q[i * columns + j]
+        if columns >= width(y):
+            turn(p, rows, q, columns, min(32, rows - first), columns)
+        else:  # few results to a row: write these from end to end
+            for j in range(columns):
+                for i in range(min(32, rows - first)):
+                    p[j * rows + i] = q[i * columns + j]

@@ -50,5 +50,5 @@ def _line(write: int, locality: int) -> Any:
     return intrinsic(typed)
 
 
-# Ask for one line: one that will be written, or one that will be read, into the second cache.
-fetch_to_write, fetch_to_read = _line(1, 3), _line(0, 2)
+# Ask for one line: one that will be written, one that will be read, into the second cache, or soon, into the first.
+fetch_to_write, fetch_to_read, fetch_to_read_soon = _line(1, 3), _line(0, 2), _line(0, 3)

@@ -14,6 +14,7 @@ Rows of a are read in place unless that has these same flaws.
 from .block import address, call, integer, integers, number, offset, pointer, shift, stack_integers
 from .compiler import inline
 from .moves import copy_row, turn
+from .prefetch import fetch_to_read_soon
 from .vectors import first, fma, load, put_first, spread, store, total, width
 
 
@@ -138,6 +139,7 @@ def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     )
     lanes, zero = width(a), number(args, 0)
     whole, rest = depth // lanes, depth % lanes
+    asks = whole >= 32  # the processor foresees a stream only after some lines of it, and each column is a new one
     for cell in range(lo, hi):
         j = cell * 8
         # Behind the last column stands the last one again: computed, for nobody.
@@ -156,6 +158,16 @@ def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             for c in range(whole):
                 k = c * lanes
                 u = load(shift(p, k))
+                if asks and i == 0:
+                    ahead = k + 16 * lanes
+                    fetch_to_read_soon(shift(b0, ahead))
+                    fetch_to_read_soon(shift(b1, ahead))
+                    fetch_to_read_soon(shift(b2, ahead))
+                    fetch_to_read_soon(shift(b3, ahead))
+                    fetch_to_read_soon(shift(b4, ahead))
+                    fetch_to_read_soon(shift(b5, ahead))
+                    fetch_to_read_soon(shift(b6, ahead))
+                    fetch_to_read_soon(shift(b7, ahead))
                 s0, s1 = fma(u, load(shift(b0, k)), s0), fma(u, load(shift(b1, k)), s1)
                 s2, s3 = fma(u, load(shift(b2, k)), s2), fma(u, load(shift(b3, k)), s3)
                 s4, s5 = fma(u, load(shift(b4, k)), s4), fma(u, load(shift(b5, k)), s5)
