@@ -202,6 +202,13 @@ def _training() -> Iterable[Row]:
         large | {"samples": 2048, "x": (64, 64), "network": ENCODER, "batch": 32, "optimizer": "adam"},
         {"torch": 2, "jax": 1.3},
     )
+    many = {"x": (2,), "network": dense(2, 8, 1, activation="tanh"), "networks": 256}
+    yield Row(
+        "train 256 networks 2-8-1 tanh, batch 32, SGD",
+        "train",
+        small | many | {"batch": 32, "optimizer": "sgd"},
+        {"torch": 400, "jax": 3},
+    )
 
 
 ROWS: tuple[Row, ...] = (*_dense(), *_conv(), *_attention(), *_filters(), *_elementwise(), *_training())

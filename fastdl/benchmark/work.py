@@ -67,11 +67,12 @@ def _map(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
 
 
 def _train(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
-    """Samples, targets, and the initial parameters in order."""
+    """Samples, targets, and the initial parameters in order; of many networks with the network as their first axis."""
+    many = (spec["networks"],) if "networks" in spec else ()
     made = {"x": normal(spec["samples"], *spec["x"])}
     made["y"] = rng.integers(0, 2 if spec["loss"] == "binary" else 10, spec["samples"])
     for i, parameter in enumerate(parameters(spec["network"])):
-        values = normal(*parameter.shape, scale=parameter.scale)
+        values = normal(*many, *parameter.shape, scale=parameter.scale)
         made[f"parameter {i}"] = values + values.dtype.type(parameter.center)
     return made
 
@@ -79,6 +80,11 @@ def _train(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
 def initial(arrays: dict[str, Array]) -> list[Array]:
     """The initial parameters of a training row, in order."""
     return [array for name, array in arrays.items() if name.startswith("parameter ")]
+
+
+def of_network(arrays: dict[str, Array], number: int) -> dict[str, Array]:
+    """The arrays of one of many networks."""
+    return {name: array[number] if name.startswith("parameter ") else array for name, array in arrays.items()}
 
 
 _MAKERS = {

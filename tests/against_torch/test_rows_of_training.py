@@ -24,13 +24,18 @@ def row(request):
 
 
 def trained(row, dtype, batches=BATCHES, epochs=EPOCHS):
-    """Losses and parameters of both."""
+    """Losses and parameters of both; of many networks five will do."""
     from fastdl.benchmark.peers._torch_training import Training
 
-    row = dataclasses.replace(row, spec={**row.spec, "dtype": dtype})
+    few = {"networks": 5} if "networks" in row.spec else {}
+    row = dataclasses.replace(row, spec={**row.spec, **few, "dtype": dtype})
     arrays = work.arrays(row)
-    theirs = Training(row, arrays, torch.contiguous_format, {"foreach": False})
-    return [*zip(*[task.learn(batches, epochs) for task in (_fastdl.build(row, arrays), theirs)], strict=True)]
+    ours = _fastdl.build(row, arrays).learn(batches, epochs)
+    each = [work.of_network(arrays, i) for i in range(5)] if few else [arrays]
+    others = [Training(row, a, torch.contiguous_format, {"foreach": False}).learn(batches, epochs) for a in each]
+    losses = np.mean([found for found, _ in others], axis=0)
+    parameters = [np.stack(p) if few else p[0] for p in zip(*[found for _, found in others], strict=True)]
+    return (ours[0], losses), (ours[1], parameters)
 
 
 def test_float64_parameters_after_20_steps(row):

@@ -1,13 +1,16 @@
-"""Training by fastdl: ``fit``, timed as the slope over epochs, which leaves out planning."""
+"""Training by fastdl: ``fit`` and ``fit_many``, timed as the slope over epochs, which leaves out planning."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ... import functional as F
 from ... import nn, optim
+from ...many import fit_many
 from ..networks import Network
 from ..rows import Row
-from ..work import initial
+from ..work import initial, of_network
 from . import Task, training
 
 
@@ -39,18 +42,17 @@ def build(network: Network, dtype: str = "float32") -> nn.Sequential:
 
 
 def task(row: Row, arrays: dict[str, Any]) -> Task:
+    if "networks" in row.spec:
+        return _many(row, arrays)
     spec = row.spec
     model = build(spec["network"], spec["dtype"])
     x, y = arrays["x"], arrays["y"]
-    loss = "bce_with_logits" if spec["loss"] == "binary" else "cross_entropy"
 
     def start() -> None:
-        model.load_state_dict(dict(zip(model.state_dict(), initial(arrays), strict=True)))
+        _set(model, arrays)
 
     def fit(epochs: int, shuffle: bool, samples: int) -> Any:
-        optimizer = optim.SGD(0.05) if spec["optimizer"] == "sgd" else optim.Adam(1e-3)
-        options = {"batch_size": spec["batch"], "shuffle": shuffle, "seed": 0, "progress": False}
-        return model.fit(x[:samples], y[:samples], loss=loss, optimizer=optimizer, epochs=epochs, **options)
+        return model.fit(x[:samples], y[:samples], **_options(spec, epochs, shuffle))
 
     def learn(batches: int, epochs: int) -> tuple[list[float], list[Any]]:
         start()
@@ -61,3 +63,42 @@ def task(row: Row, arrays: dict[str, Any]) -> Task:
 
     start()
     return training(lambda epochs: fit(epochs, True, len(x)), learn, slope=True)
+
+
+def _set(model: nn.Module, arrays: dict[str, Any]) -> None:
+    """Give a model its initial parameters."""
+    model.load_state_dict(dict(zip(model.state_dict(), initial(arrays), strict=True)))
+
+
+def _options(spec: Any, epochs: int, shuffle: bool) -> dict[str, Any]:
+    return {
+        "loss": "bce_with_logits" if spec["loss"] == "binary" else "cross_entropy",
+        "optimizer": optim.SGD(0.05) if spec["optimizer"] == "sgd" else optim.Adam(1e-3),
+        "epochs": epochs,
+        "batch_size": spec["batch"],
+        "shuffle": shuffle,
+        "seed": 0,
+        "progress": False,
+    }
+
+
+def _many(row: Row, arrays: dict[str, Any]) -> Task:
+    """Many networks, each with its own parameters and its own order of the samples."""
+    spec = row.spec
+    settings = [{"number": number} for number in range(spec["networks"])]
+
+    def made(number: int) -> nn.Sequential:
+        model = build(spec["network"], spec["dtype"])
+        _set(model, of_network(arrays, number))
+        return model
+
+    def fit(epochs: int, shuffle: bool, samples: int) -> Any:
+        return fit_many(made, settings, arrays["x"][:samples], arrays["y"][:samples], **_options(spec, epochs, shuffle))
+
+    def learn(batches: int, epochs: int) -> tuple[list[float], list[Any]]:
+        networks = fit(epochs, False, batches * spec["batch"])
+        learned = zip(*(model.state_dict().values() for model in networks), strict=True)
+        losses = np.mean([history["loss"] for history in networks.histories], axis=0)
+        return losses.tolist(), [np.stack(values) for values in learned]
+
+    return training(lambda epochs: fit(epochs, True, len(arrays["x"])), learn, slope=True)

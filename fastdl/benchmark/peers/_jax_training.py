@@ -1,4 +1,5 @@
 """Training by JAX: an epoch is one compiled ``lax.scan`` over its batches, gathered inside, the permutation from NumPy.
+Many networks are one by ``vmap``, each with a permutation of its own.
 
 With convolutions it is a loop of compiled steps, which is several times faster: XLA's convolutions on CPUs are slow
 inside loops (https://github.com/jax-ml/jax/issues/12868; LeNet with 0.10.2: 7 times slower). Images lie channels last,
@@ -106,32 +107,30 @@ def step_of(row: Row) -> Callable[..., Any]:
     return step
 
 
-def state_of(params: Any) -> Any:
+def state_of(params: Any, many: tuple[int, ...]) -> Any:
     """Parameters, Adam's two moments and the number of steps, in memory of their own."""
     params = jax.tree.map(lambda p: jnp.array(p, copy=True), params)
-    return params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.zeros(())
+    return params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.zeros(many)
 
 
-def _scanned(step: Any, x: Any, y: Any, batch: int) -> Callable[..., Any]:
-    """An epoch as one scan; the last, smaller batch is a step of its own."""
-
-    def gathered(state: Any, indices: Any) -> Any:
-        return step(state, x[indices], y[indices])
+def _scanned(step: Any, batch: int) -> Callable[..., Any]:
+    """An epoch as one scan; the last, smaller batch is a step of its own. ``order`` (..., samples)."""
 
     def epoch(state: Any, order: Any) -> Any:
-        full = len(order) // batch * batch
-        state, losses = lax.scan(gathered, state, order[:full].reshape(-1, batch))
-        if full == len(order):
+        full = order.shape[-1] // batch * batch
+        batches = jnp.moveaxis(order[..., :full].reshape(*order.shape[:-1], -1, batch), -2, 0)
+        state, losses = lax.scan(step, state, batches)
+        if full == order.shape[-1]:
             return state, losses
-        state, last = gathered(state, order[full:])
-        return state, jnp.append(losses, last)
+        state, last = step(state, order[..., full:])
+        return state, jnp.concatenate([losses, last[None]])
 
     return jax.jit(epoch, donate_argnums=0)  # type: ignore[no-any-return]
 
 
-def _looped(step: Any, x: Any, y: Any, batch: int) -> Callable[..., Any]:
+def _looped(step: Any, batch: int) -> Callable[..., Any]:
     """An epoch as a loop of compiled steps."""
-    compiled = jax.jit(lambda state, indices: step(state, x[indices], y[indices]), donate_argnums=0)
+    compiled = jax.jit(step, donate_argnums=0)
 
     def epoch(state: Any, order: Any) -> Any:
         losses = []
@@ -148,21 +147,32 @@ def task(row: Row, arrays: dict[str, Any]) -> Task:
     images = arrays["x"].ndim == 4
     x, y = jnp.asarray(np.moveaxis(arrays["x"], 1, -1) if images else arrays["x"]), jnp.asarray(arrays["y"])
     loops = any(name == "conv" for name, *_ in spec["network"])
-    epoch = (_looped if loops else _scanned)(step_of(row), x, y, batch)
-    state = state_of(initial(arrays))
-    rng = np.random.default_rng(0)
+    step, many = step_of(row), (spec["networks"],) if "networks" in spec else ()
+
+    def gathered(state: Any, indices: Any) -> Any:
+        return step(state, x[indices], y[indices])
+
+    epoch = (_looped if loops else _scanned)(jax.vmap(gathered) if many else gathered, batch)
+    state = state_of(initial(arrays), many)
+    rng, samples = np.random.default_rng(0), np.arange(len(x))
+
+    def order() -> Any:
+        """Of all samples; each of many networks has its own."""
+        return rng.permuted(np.broadcast_to(samples, (*many, len(x))), axis=-1)
 
     def run(epochs: int) -> None:
         nonlocal state
         for _ in range(epochs):
-            state = jax.block_until_ready(epoch(state, rng.permutation(len(x)))[0])
+            state = jax.block_until_ready(epoch(state, order())[0])
 
     def learn(batches: int, epochs: int) -> tuple[list[float], list[Any]]:
-        order, learned, means = np.arange(min(len(x), batches * batch)), state_of(initial(arrays)), []
+        first = samples[: batches * batch]
+        sizes = [len(first[i : i + batch]) for i in range(0, len(first), batch)]
+        learned, means = state_of(initial(arrays), many), []
         for _ in range(epochs):
-            learned, losses = epoch(learned, order)
-            sizes = [len(order[i : i + batch]) for i in range(0, len(order), batch)]
-            means.append(float(np.average(np.array(losses, np.float64), weights=sizes)))
+            learned, losses = epoch(learned, np.broadcast_to(first, (*many, len(first))))
+            by_step = np.array(losses, np.float64).reshape(len(sizes), -1).mean(1)
+            means.append(float(np.average(by_step, weights=sizes)))
         return means, [np.array(array) for array in learned[0]]
 
-    return training(run, learn, note="a loop of compiled steps" if loops else "")
+    return training(run, learn, note="a loop of compiled steps" if loops else "vmap" if many else "")

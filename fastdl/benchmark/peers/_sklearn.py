@@ -22,7 +22,7 @@ def setup(threads: int) -> None:
 
 
 def build(row: Row, arrays: dict[str, Any]) -> Task | None:
-    if row.kind != "train":
+    if row.kind != "train" or "networks" in row.spec:
         return None
     spec = row.spec
     names = [name for name, *_ in spec["network"]]

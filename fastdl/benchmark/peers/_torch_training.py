@@ -14,7 +14,7 @@ from torch.nn import functional as T
 
 from ..networks import Network
 from ..rows import Row
-from ..work import initial
+from ..work import initial, of_network
 from . import Task, training
 
 _TRIED = 0.05  # seconds of steps by which an implementation is judged, best of three
@@ -52,6 +52,7 @@ class Training:
 
     def __init__(self, row: Row, arrays: dict[str, Any], layout: Any, way: dict[str, bool]) -> None:
         self._spec, self._way = row.spec, way
+        self.choice = (layout, way)
         self._x = torch.from_numpy(arrays["x"])
         binary = row.spec["loss"] == "binary"
         y = arrays["y"].astype(row.spec["dtype"])[:, None] if binary else arrays["y"]
@@ -114,6 +115,30 @@ class Training:
 
 
 def task(row: Row, arrays: dict[str, Any]) -> Task:
+    if "networks" in row.spec:
+        return _many(row, arrays)
+    note, best = _quickest(row, arrays)
+    return training(best.run, best.learn, note=note)
+
+
+def _many(row: Row, arrays: dict[str, Any]) -> Task:
+    """Many networks, one after the other."""
+    note, best = _quickest(row, of_network(arrays, 0))
+    all_of_them = [Training(row, of_network(arrays, i), *best.choice) for i in range(row.spec["networks"])]
+
+    def run(epochs: int) -> None:
+        for network in all_of_them:
+            network.run(epochs)
+
+    def learn(batches: int, epochs: int) -> tuple[list[float], list[Any]]:
+        losses, learned = zip(*(network.learn(batches, epochs) for network in all_of_them), strict=True)
+        return np.mean(losses, axis=0).tolist(), [np.stack(values) for values in zip(*learned, strict=True)]
+
+    return training(run, learn, note=f"a loop over the networks, {note}")
+
+
+def _quickest(row: Row, arrays: dict[str, Any]) -> tuple[str, Training]:
+    """The way that takes the least time for a step, and its name."""
     layouts = {"": torch.contiguous_format}
     if arrays["x"].ndim == 4:
         layouts = {"channels first, ": torch.contiguous_format, "channels last, ": torch.channels_last}
@@ -124,4 +149,4 @@ def task(row: Row, arrays: dict[str, Any]) -> Task:
     found = [(note, Training(row, arrays, layout, way)) for note, layout, way in ways]
     note, best = min(found, key=lambda pair: pair[1].seconds())
     best.start()
-    return training(best.run, best.learn, note=note)
+    return note, best
