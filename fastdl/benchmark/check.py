@@ -8,12 +8,14 @@ import numpy as np
 
 from .. import reference
 from ..ops import Array
+from .networks import parameters
 from .rows import Row
-from .work import arrays
+from .work import arrays, initial
 
 _SAMPLE = 24  # elements that the reference computes
 _SUMS = ("softmax", "log_softmax", "layer_norm", "batch_norm")  # over rows; the other maps go element by element
 
+_CURVE = 0.05  # share of a curve's fall by which losses may differ: rounding turns a maximum here and there, and grows
 _LEARNED = 0.02  # share of what was learned by which weights may differ; a learning rate off by 5 % makes 0.05
 
 
@@ -105,9 +107,28 @@ def against_fastdl(row: Row, ours: Sequence[Array], theirs: Sequence[Array]) -> 
 
 def _learned(row: Row, ours: Sequence[Array], theirs: Sequence[Array]) -> str | None:
     """As above for weights, by what was learned: lengths, because Adam turns a gradient that is rounding to a step."""
-    start = [a for name, a in arrays(row).items() if name.startswith(("weight ", "bias "))]
-    for mine, other, before in zip(ours, theirs, start, strict=True):
+    found = zip(parameters(row.spec["network"]), ours, theirs, initial(arrays(row)), strict=True)
+    for parameter, *values in found:
+        mine, other, before = (np.delete(value, parameter.idle, axis=0) for value in values)
         error = float(np.linalg.norm(other - mine) / np.linalg.norm(mine - before))
         if not error <= _LEARNED:
             return f"learned something else than fastdl: {error:.2g} of it"
+    return None
+
+
+def same_curve(ours: Sequence[float], theirs: Sequence[float]) -> str | None:
+    """What is wrong with a peer's losses of each epoch, from the same parameters on the same batches; None if nothing.
+
+    They may differ by a share of what fastdl's fell. Over some ten steps the same losses agree to six digits; then a
+    number so near 0, or so near its neighbour in a pooling window, that rounding decides sends the two apart.
+    """
+    if len(ours) != len(theirs):
+        return f"has losses of {len(theirs)} epochs, fastdl of {len(ours)}"
+    if not ours:
+        return None
+    fall = max(ours) - min(ours)
+    errors = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+    epoch = int(np.argmax(errors))
+    if not max(errors) <= _CURVE * fall:
+        return f"has the loss {theirs[epoch]:.4g} in epoch {epoch + 1}, fastdl {ours[epoch]:.4g}: not the same training"
     return None

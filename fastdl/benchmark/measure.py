@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import against_fastdl, against_reference
+from .check import against_fastdl, against_reference, same_curve
 from .process import Worker, WorkerError
 from .rows import Row
 from .work import RESULTS
@@ -22,12 +22,14 @@ _PAUSE = 0.01  # threads of the library timed before may spin for a while
 
 @dataclass
 class Measured:
-    """What was found for one library in one row. ``problem`` says why there is no time."""
+    """What was found for one library in one row. ``problem`` says why there is no time; ``curve`` has the losses of a
+    short training, epoch by epoch."""
 
     seconds: list[float] = field(default_factory=list)
     first: float = 0.0
     note: str = ""
     problem: str | None = None
+    curve: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float | None:
@@ -113,13 +115,14 @@ def _prepare(row: Row, workers: dict[str, Worker], folder: Path, limit: float) -
         elif "error" in answer:
             measured.problem = answer["error"]
         else:
-            measured.first, measured.note = answer["first"], answer["note"]
+            measured.first, measured.note, measured.curve = answer["first"], answer["note"], answer["curve"]
             with np.load(folder / RESULTS) as saved:
                 arrays = [saved[key] for key in saved.files]
             if name == "fastdl":
                 ours, measured.problem = arrays, against_reference(row, arrays)
             elif ours:
-                measured.problem = against_fastdl(row, ours, arrays)
+                curve = result.libraries["fastdl"].curve
+                measured.problem = against_fastdl(row, ours, arrays) or same_curve(curve, measured.curve)
         result.libraries[name] = measured
     return result
 

@@ -1,4 +1,4 @@
-"""What is printed and written: the table, the bars, a comparison with an earlier run, JSON and a picture."""
+"""What is printed and written: the table, the bars, a comparison with an earlier run, and JSON."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from .rows import MEANS, ROWS
 
 def table(results: Sequence[Result]) -> str:
     """One line a row: fastdl's time and share of the peak, and peer's time / fastdl's for every peer."""
-    peers = _peers(results)
+    peers = peers_of(results)
     lines = [["row", "fastdl", "peak", *(f"{peer} /" for peer in peers), ""]]
     notes = []
     for result in results:
@@ -36,7 +36,7 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join([_aligned(lines), "", legend, *notes])
 
 
-def _peers(results: Sequence[Result]) -> list[str]:
+def peers_of(results: Sequence[Result]) -> list[str]:
     """The libraries beside fastdl, in the order in which they appear."""
     return list(dict.fromkeys(name for r in results for name in r.libraries if name != "fastdl"))
 
@@ -129,6 +129,7 @@ def as_json(results: Sequence[Result], facts: dict[str, Any]) -> dict[str, Any]:
                     "first": m.first,
                     "note": m.note,
                     "problem": m.problem,
+                    "curve": m.curve,
                     "ratio": None if name == "fastdl" else result.ratio(name),
                 }
                 for name, m in result.libraries.items()
@@ -167,34 +168,3 @@ def comparison(results: Sequence[Result], earlier: dict[str, Any]) -> str:
     return f"compared with {facts.get('time', 'an earlier run')} on {facts.get('cpu', 'an unknown CPU')}:\n" + _aligned(
         lines
     )
-
-
-def picture_kinds() -> list[str]:
-    """The ends of names of pictures that can be drawn, without the dot."""
-    from matplotlib.backend_bases import FigureCanvasBase
-
-    return list(FigureCanvasBase.get_supported_filetypes())
-
-
-def picture(results: Sequence[Result], facts: dict[str, Any], path: Path) -> None:
-    """A bar for each row and peer: how many times faster fastdl is, on a logarithmic axis."""
-    from matplotlib.figure import Figure
-
-    peers = _peers(results)
-    figure = Figure(figsize=(9, 1.5 + 0.22 * len(results) * max(1, len(peers))), layout="constrained")
-    axes = figure.add_subplot()
-    height = 0.8 / max(1, len(peers))
-    for k, peer in enumerate(peers):
-        ratios = [r.ratio(peer) if peer in r.libraries else None for r in results]
-        places = [i + (k + 0.5) * height - 0.4 for i, ratio in enumerate(ratios) if ratio is not None]
-        lengths = [ratio for ratio in ratios if ratio is not None]
-        axes.barh(places, [length - 1 for length in lengths], height, left=1, label=peer)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_xscale("log")
-    axes.set_yticks(range(len(results)), [r.row.name for r in results])
-    axes.invert_yaxis()
-    axes.set_xlabel("time of the peer / time of fastdl")
-    axes.set_title(f"{facts['cpu']}, {facts['threads']} threads", fontsize="medium")
-    if peers:
-        axes.legend()
-    figure.savefig(path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..functional._counts import attention, correlation, product
+from .networks import CNN, ENCODER, LENET, dense
 
 
 @dataclass(frozen=True)
@@ -150,42 +151,63 @@ def _elementwise() -> Iterable[Row]:
 def _training() -> Iterable[Row]:
     small = {"samples": 2000, "loss": "binary", "dtype": "float32"}
     large = {"samples": 8192, "loss": "classes", "dtype": "float32"}
+    images = large | {"x": (1, 28, 28), "batch": 64}
     yield Row(
         "train logistic 4-1, batch 32, SGD",
         "train",
-        small | {"layers": (4, 1), "activation": "tanh", "batch": 32, "optimizer": "sgd"},
+        small | {"x": (4,), "network": dense(4, 1, activation="tanh"), "batch": 32, "optimizer": "sgd"},
         {"torch": 300, "jax": 10},
     )
     yield Row(
         "train 2-4-2-1 tanh, batch 10, SGD",
         "train",
-        small | {"layers": (2, 4, 2, 1), "activation": "tanh", "batch": 10, "optimizer": "sgd"},
+        small | {"x": (2,), "network": dense(2, 4, 2, 1, activation="tanh"), "batch": 10, "optimizer": "sgd"},
         {"torch": 350, "jax": 10, "sklearn": 350},
         quick=True,
     )
     yield Row(
         "train 2-8-8-8-1 tanh, batch 32, Adam",
         "train",
-        small | {"layers": (2, 8, 8, 8, 1), "activation": "tanh", "batch": 32, "optimizer": "adam"},
+        small | {"x": (2,), "network": dense(2, 8, 8, 8, 1, activation="tanh"), "batch": 32, "optimizer": "adam"},
         {"torch": 200, "jax": 8, "sklearn": 150},
     )
     yield Row(
         "train 784-128-10 relu, batch 64, SGD",
         "train",
-        large | {"layers": (784, 128, 10), "activation": "relu", "batch": 64, "optimizer": "sgd"},
+        large | {"x": (784,), "network": dense(784, 128, 10, activation="relu"), "batch": 64, "optimizer": "sgd"},
         {"torch": 2.3, "jax": 1.3, "sklearn": 3},
     )
+    wide = dense(784, 512, 512, 10, activation="relu")
     yield Row(
         "train 784-512-512-10 relu, batch 128, Adam",
         "train",
-        large | {"layers": (784, 512, 512, 10), "activation": "relu", "batch": 128, "optimizer": "adam"},
+        large | {"x": (784,), "network": wide, "batch": 128, "optimizer": "adam"},
         {"torch": 1.8, "jax": 1.3, "sklearn": 2.2},
     )
     yield Row(
         "train LeNet, batch 64, SGD",
         "train",
-        large | {"layers": "lenet", "batch": 64, "optimizer": "sgd"},
+        images | {"network": LENET, "optimizer": "sgd"},
         {"torch": 3.5, "jax": 2},
+    )
+    yield Row(
+        "train CNN 3x3 32-32-64, batch 64, Adam",
+        "train",
+        images | {"network": CNN, "optimizer": "adam"},
+        {"torch": 3, "jax": 2},
+    )
+    yield Row(
+        "train transformer encoder, batch 32, Adam",
+        "train",
+        large | {"samples": 2048, "x": (64, 64), "network": ENCODER, "batch": 32, "optimizer": "adam"},
+        {"torch": 2, "jax": 1.3},
+    )
+    many = {"x": (2,), "network": dense(2, 8, 1, activation="tanh"), "networks": 256}
+    yield Row(
+        "train 256 networks 2-8-1 tanh, batch 32, SGD",
+        "train",
+        small | many | {"batch": 32, "optimizer": "sgd"},
+        {"torch": 400, "jax": 3},
     )
 
 

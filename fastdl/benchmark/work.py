@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Array
+from .networks import parameters
 from .rows import Row
 
 RESULTS = "results.npz"  # the file in which a library's process leaves what it made of them
@@ -66,23 +67,24 @@ def _map(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
 
 
 def _train(spec: Any, normal: Any, rng: Any) -> dict[str, Array]:
-    """Samples, targets, and the initial weights of every layer in order."""
-    n, layers = spec["samples"], spec["layers"]
-    x = normal(n, 1, 28, 28) if layers == "lenet" else normal(n, layers[0])
-    y = rng.integers(0, 2 if spec["loss"] == "binary" else 10, n)
-    made = {"x": x, "y": y}
-    for i, shape in enumerate(weight_shapes(layers)):
-        fan_in = int(np.prod(shape[1:]))
-        made[f"weight {i}"] = normal(*shape, scale=fan_in**-0.5)
-        made[f"bias {i}"] = normal(shape[0], scale=fan_in**-0.5)
+    """Samples, targets, and the initial parameters in order; of many networks with the network as their first axis."""
+    many = (spec["networks"],) if "networks" in spec else ()
+    made = {"x": normal(spec["samples"], *spec["x"])}
+    made["y"] = rng.integers(0, 2 if spec["loss"] == "binary" else 10, spec["samples"])
+    for i, parameter in enumerate(parameters(spec["network"])):
+        values = normal(*many, *parameter.shape, scale=parameter.scale)
+        made[f"parameter {i}"] = values + values.dtype.type(parameter.center)
     return made
 
 
-def weight_shapes(layers: Any) -> list[tuple[int, ...]]:
-    """The shapes of the weights of a network: a tuple of widths, or "lenet"."""
-    if layers == "lenet":
-        return [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
-    return [(outputs, inputs) for inputs, outputs in zip(layers[:-1], layers[1:], strict=True)]
+def initial(arrays: dict[str, Array]) -> list[Array]:
+    """The initial parameters of a training row, in order."""
+    return [array for name, array in arrays.items() if name.startswith("parameter ")]
+
+
+def of_network(arrays: dict[str, Array], number: int) -> dict[str, Array]:
+    """The arrays of one of many networks."""
+    return {name: array[number] if name.startswith("parameter ") else array for name, array in arrays.items()}
 
 
 _MAKERS = {

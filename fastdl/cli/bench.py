@@ -22,7 +22,7 @@ MISSED = 1
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print and write; the exit code is 1 if ``--bars`` was given and one was missed."""
-    from ..benchmark import report, rows
+    from ..benchmark import pictures, report, rows
     from ..benchmark.peers import PEERS, installed
 
     try:
@@ -36,11 +36,14 @@ def run(options: argparse.Namespace) -> int:
     if missing:
         known = ", ".join(PEERS)
         raise CommandError(f"--peers: {', '.join(missing)} not installed or unknown; install it, or choose of {known}")
-    for path in (options.json, options.picture):
+    for path in (options.json, options.picture, options.curves):
         if path is not None:
             files.check_output(path, force=True, inputs=())
-    if options.picture is not None:
-        _check_picture(options.picture)
+    for option, path in (("--picture", options.picture), ("--curves", options.curves)):
+        if path is not None:
+            _check_picture(option, path)
+    if options.curves is not None and not any(row.kind == "train" for row in chosen):
+        raise CommandError("--curves draws losses, and no row of training was chosen; add train to the rows")
     threads = options.threads or pool.get_num_threads()
     beside, plural = ", ".join(peers) or "nobody", "s" if threads > 1 else ""
     print(f"{len(chosen)} rows; fastdl beside {beside}; {threads} thread{plural}", file=sys.stderr)
@@ -53,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
         with files.written(options.json) as file:
             file.write(json.dumps(report.as_json(results, facts), indent=1) + "\n")
     if options.picture and results:
-        report.picture(results, facts, Path(options.picture))
+        pictures.ratios(results, facts, Path(options.picture))
+    if options.curves and results:
+        pictures.curves(results, facts, Path(options.curves))
     missed = False
     if options.bars:
         found = report.bars(results)
@@ -66,14 +71,14 @@ def run(options: argparse.Namespace) -> int:
     return MISSED if missed or failed else 0
 
 
-def _check_picture(path: str) -> None:
-    from ..benchmark import report
+def _check_picture(option: str, path: str) -> None:
+    from ..benchmark import pictures
 
     if importlib.util.find_spec("matplotlib") is None:
-        raise CommandError("--picture needs matplotlib: pip install 'fastdl-numba[bench]'")
-    kinds = report.picture_kinds()
+        raise CommandError(f"{option} needs matplotlib: pip install 'fastdl-numba[bench]'")
+    kinds = pictures.kinds()
     if Path(path).suffix.lower().removeprefix(".") not in kinds:
-        raise CommandError(f"--picture {path}: expected a name that ends in {', '.join('.' + k for k in kinds)}")
+        raise CommandError(f"{option} {path}: expected a name that ends in {', '.join('.' + k for k in kinds)}")
 
 
 def _measured(

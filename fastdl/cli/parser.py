@@ -113,6 +113,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     add("--json", metavar="FILE", help="write all that was measured")
     add("--compare", metavar="FILE", help="an earlier --json: how much faster fastdl is now")
     add("--picture", metavar="FILE", help="draw the ratios (.png, .svg, .pdf); needs matplotlib")
+    add("--curves", metavar="FILE", help="draw the losses of the rows of training, all libraries on one picture")
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:

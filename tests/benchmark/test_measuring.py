@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from fastdl.benchmark import check, measure, process, report, rows, work
+from fastdl.benchmark import check, measure, pictures, process, report, rows, work
 from fastdl.benchmark.peers import _fastdl, _numpy, _scipy
 from fastdl.benchmark.rows import Row
 
@@ -31,6 +31,7 @@ def test_every_quick_row_is_verified_and_timed(run):
     for result in results:
         assert {name: m.problem for name, m in result.libraries.items()} == dict.fromkeys(result.libraries)
         for measured in result.libraries.values():
+            assert len(measured.curve) == (10 if result.row.kind == "train" else 0)
             assert len(measured.seconds) == 2 and 0 < measured.median < 10 and measured.first > 0
         assert (result.share is not None) == bool(result.row.work)
         assert len(result.peaks) == (2 if result.row.work else 0) and all(peak > 1e8 for peak in result.peaks)
@@ -138,23 +139,35 @@ TRAINING = [row for row in rows.ROWS if row.kind == "train"]
 
 
 @pytest.mark.parametrize("row", TRAINING, ids=lambda row: row.name)
-@pytest.mark.parametrize("peer", ["torch", "jax"])
+@pytest.mark.parametrize("peer", ["torch", "jax", "sklearn"])
 def test_peers_learn_the_same(peer, row):
     pytest.importorskip(peer)
     made = work.arrays(row)
-    theirs = importlib.import_module(f"fastdl.benchmark.peers._{peer}").build(row, made).result()
-    assert check.against_fastdl(row, _fastdl.build(row, made).result(), theirs) is None
+    theirs = importlib.import_module(f"fastdl.benchmark.peers._{peer}").build(row, made)
+    if theirs is None:
+        pytest.skip(f"{peer} has nothing for this row")
+    ours = _fastdl.build(row, made)
+    assert check.against_fastdl(row, ours.result(), theirs.result()) is None
+    assert check.same_curve(ours.learn(3, 2)[0], theirs.learn(3, 2)[0]) is None
 
 
 def test_wrong_training_is_found():
     row = TRAINING[1]
     made = work.arrays(row)
     ours = _fastdl.build(row, made).result()
-    start = [a for name, a in made.items() if name.startswith(("weight ", "bias "))]
+    start = work.initial(made)
     assert check.against_fastdl(row, ours, ours) is None
     for share in (0, 0.95, 1.05, np.nan):  # of what should have been learned
         wrong = [before + np.float32(share) * (after - before) for before, after in zip(start, ours, strict=True)]
         assert "learned something else" in check.against_fastdl(row, ours, wrong)
+
+
+def test_a_wrong_loss_curve_is_found():
+    curve = [2.5, 2.0, 1.6, 1.5]
+    assert check.same_curve(curve, [2.5, 2.01, 1.62, 1.47]) is None and check.same_curve([], []) is None
+    assert "has the loss 1.7 in epoch 3, fastdl 1.6" in check.same_curve(curve, [2.5, 2.0, 1.7, 1.5])
+    assert "fastdl" in check.same_curve(curve, [2.5, 2.0, np.nan, 1.5])
+    assert "losses of 2 epochs, fastdl of 4" in check.same_curve(curve, curve[:2])
 
 
 def test_a_library_that_is_not_there_or_dies_fails_alone():
@@ -207,5 +220,6 @@ def test_without_a_peak_the_libraries_are_timed_all_the_same(monkeypatch):
 
 def test_a_picture(run, tmp_path):
     pytest.importorskip("matplotlib")
-    report.picture(*run, tmp_path / "ratios.png")
-    assert (tmp_path / "ratios.png").stat().st_size > 5000
+    for name in ("ratios", "curves"):
+        getattr(pictures, name)(*run, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000

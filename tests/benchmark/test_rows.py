@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fastdl.benchmark import ROWS, select
+from fastdl.benchmark.networks import CNN, ENCODER, LENET, dense, parameters
 from fastdl.benchmark.peers import LIBRARIES, PEERS
 from fastdl.benchmark.rows import MEANS
-from fastdl.benchmark.work import arrays, weight_shapes
+from fastdl.benchmark.work import arrays, initial
 
 
 def names(*patterns):
@@ -66,5 +67,15 @@ def test_the_work_is_counted():
 
 
 def test_the_networks_of_rows():
-    assert weight_shapes((2, 4, 1)) == [(4, 2), (1, 4)]
-    assert sum(np.prod(s) + s[0] for s in weight_shapes("lenet")) == 61706
+    assert [p.shape for p in parameters(dense(2, 4, 1, activation="tanh"))] == [(4, 2), (4,), (1, 4), (1,)]
+
+    def count(network):
+        return sum(int(np.prod(p.shape)) for p in parameters(network))
+
+    assert count(LENET) == 61706 and count(CNN) == 320 + 9248 + 18496 + 16010
+    assert count(ENCODER) == 2 * (4 * 64 * 65 + 256 * 65 + 64 * 257 + 4 * 64) + 650
+    (row,) = select(["train transformer*"])
+    start = initial(arrays(row))
+    assert [a.shape for a in start] == [p.shape for p in parameters(ENCODER)]
+    norms = [a for a, p in zip(start, parameters(ENCODER), strict=True) if p.center]
+    assert len(norms) == 4 and all(abs(a.mean() - 1) < 0.1 for a in norms)

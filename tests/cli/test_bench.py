@@ -27,6 +27,14 @@ def test_a_picture_of_a_kind_that_cannot_be_drawn(bad, name):
     assert f"--picture {name}: expected a name that ends in" in bad("bench", "quick", "--picture", name)
 
 
+def test_loss_curves_need_rows_of_training(bad, command, folder):
+    pytest.importorskip("matplotlib")
+    assert "--curves draws losses, and no row of training was chosen" in bad("bench", "dense", "--curves", "c.svg")
+    arguments = ("bench", "train 2-4-2-1*", "--peers", "--rounds", "1", "--seconds", "0.001", "--threads", "1")
+    code, _, _ = command(*arguments, "--curves", "c.svg")
+    assert code == 0 and "2-4-2-1 tanh" in (folder / "c.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

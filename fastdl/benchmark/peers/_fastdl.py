@@ -1,4 +1,4 @@
-"""fastdl itself: eager calls on NumPy arrays and ``fit``.
+"""fastdl itself: eager calls on NumPy arrays.
 
 Results are fresh, but those of image filters and of forward maps, which a program that cares for memory keeps.
 """
@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ... import functional as F
-from ... import nn, optim
 from ..._kernels import threads as pool
 from ..._version import __version__
 from ..rows import Row
-from . import CHECKED_BATCHES, Task, repeated
+from . import Task, _fastdl_training, repeated
 
 
 def version() -> str:
@@ -25,7 +24,7 @@ def setup(threads: int) -> None:
 
 def build(row: Row, arrays: dict[str, Any]) -> Task | None:
     if row.kind == "train":
-        return _train(row, arrays)
+        return _fastdl_training.task(row, arrays)
     forward, backward = _FUNCTIONS[row.kind.removesuffix(" grad")](row.spec, arrays)
     if row.kind == "map":
         kept = np.empty_like(arrays["grad"])
@@ -75,61 +74,3 @@ def _map(spec: Any, a: dict[str, Any]) -> Any:
 
 
 _FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}
-
-
-def network(layers: Any, activation: str = "relu") -> nn.Sequential:
-    """The network of a row; its weights are set afterwards."""
-    if layers == "lenet":
-        return nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(6, 16, 5),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Dense(400, 120),
-            nn.ReLU(),
-            nn.Dense(120, 84),
-            nn.ReLU(),
-            nn.Dense(84, 10),
-        )
-    parts: list[nn.Module] = []
-    for inputs, outputs in zip(layers[:-1], layers[1:], strict=True):
-        parts += [nn.Dense(inputs, outputs), nn.Tanh() if activation == "tanh" else nn.ReLU()]
-    return nn.Sequential(*parts[:-1])
-
-
-def _train(row: Row, arrays: dict[str, Any]) -> Task:
-    spec = row.spec
-    model = network(spec["layers"], spec.get("activation", "relu"))
-    x, y = arrays["x"], arrays["y"]
-    binary = spec["loss"] == "binary"
-    loss = "bce_with_logits" if binary else "cross_entropy"
-
-    def start() -> None:
-        initial = [a for name, a in arrays.items() if name.startswith(("weight ", "bias "))]
-        model.load_state_dict(dict(zip(model.state_dict(), initial, strict=True)))
-
-    def run(epochs: int, shuffle: bool = True, samples: int | None = None) -> None:
-        optimizer = optim.SGD(0.05) if spec["optimizer"] == "sgd" else optim.Adam(1e-3)
-        model.fit(
-            x[:samples],
-            y[:samples],
-            loss=loss,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=spec["batch"],
-            shuffle=shuffle,
-            seed=0,
-            progress=False,
-        )
-
-    def result() -> list[Any]:
-        start()
-        run(1, shuffle=False, samples=CHECKED_BATCHES * spec["batch"])
-        weights = list(model.state_dict().values())
-        start()
-        return weights
-
-    return Task(run, result, slope=True)

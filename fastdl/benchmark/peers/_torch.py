@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as T
 
 from ..rows import Row
-from . import CHECKED_BATCHES, Task, repeated
+from . import Task, _torch_training, repeated
 
 
 def version() -> str:
@@ -21,7 +21,7 @@ def setup(threads: int) -> None:
 
 def build(row: Row, arrays: dict[str, Any]) -> Task | None:
     if row.kind == "train":
-        return _train(row, arrays)
+        return _torch_training.task(row, arrays)
     make = _FUNCTIONS.get(row.kind.removesuffix(" grad"))
     if make is None:
         return None
@@ -107,57 +107,3 @@ _WITH_OUT = ("relu", "sigmoid", "tanh", "gelu", "softmax", "log_softmax")  # map
 
 
 _FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}
-
-
-def _network(layers: Any, activation: str) -> Any:
-    if layers == "lenet":
-        pool, relu = torch.nn.MaxPool2d(2), torch.nn.ReLU()
-        convs = [torch.nn.Conv2d(1, 6, 5, padding=2), relu, pool, torch.nn.Conv2d(6, 16, 5), relu, pool]
-        dense = [torch.nn.Linear(400, 120), relu, torch.nn.Linear(120, 84), relu, torch.nn.Linear(84, 10)]
-        return torch.nn.Sequential(*convs, torch.nn.Flatten(), *dense)
-    parts: list[Any] = []
-    for inputs, outputs in zip(layers[:-1], layers[1:], strict=True):
-        parts += [torch.nn.Linear(inputs, outputs), torch.nn.Tanh() if activation == "tanh" else torch.nn.ReLU()]
-    return torch.nn.Sequential(*parts[:-1])
-
-
-def _train(row: Row, arrays: dict[str, Any]) -> Task:
-    spec = row.spec
-    model = _network(spec["layers"], spec.get("activation", "relu"))
-    x = torch.from_numpy(arrays["x"])
-    binary = spec["loss"] == "binary"
-    y = torch.from_numpy(arrays["y"].astype("float32")[:, None] if binary else arrays["y"])
-    initial = [torch.from_numpy(a) for name, a in arrays.items() if name.startswith(("weight ", "bias "))]
-
-    def start() -> Any:
-        with torch.no_grad():
-            for parameter, value in zip(model.parameters(), initial, strict=True):
-                parameter.copy_(value)
-        return (
-            torch.optim.SGD(model.parameters(), 0.05)
-            if spec["optimizer"] == "sgd"
-            else torch.optim.Adam(model.parameters(), 1e-3)
-        )
-
-    optimizer = start()
-    criterion = T.binary_cross_entropy_with_logits if binary else T.cross_entropy
-
-    def epoch(order: Any) -> None:
-        for indices in order.split(spec["batch"]):
-            optimizer.zero_grad()
-            criterion(model(x[indices]), y[indices]).backward()
-            optimizer.step()
-
-    def run(epochs: int) -> None:
-        for _ in range(epochs):
-            epoch(torch.randperm(len(x)))
-
-    def result() -> list[Any]:
-        nonlocal optimizer
-        optimizer = start()
-        epoch(torch.arange(CHECKED_BATCHES * spec["batch"]))
-        weights = [parameter.detach().numpy().copy() for parameter in model.parameters()]
-        optimizer = start()
-        return weights
-
-    return Task(run, result)
