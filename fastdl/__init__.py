@@ -20,6 +20,7 @@ from .options import precision
 if TYPE_CHECKING:
     from . import augment, datasets, functional, init, nn, optim, reference, testing, training
     from .explanation import explain
+    from .functional.custom import custom_op
     from .graph import RecordingError
     from .init import seed
     from .many import FitInterrupted, FitWarning, cross_validate, fit_many
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _MODULES = ("augment", "datasets", "functional", "init", "nn", "optim", "reference", "testing", "training")
 _HOMES = {
     "RecordingError": "graph",
+    "custom_op": "functional.custom",
     "explain": "explanation",
     "minimize": "minimization",
     "seed": "init",
@@ -74,6 +76,7 @@ __all__ = [
     "augment",
     "compile",
     "cross_validate",
+    "custom_op",
     "datasets",
     "debug_nans",
     "explain",

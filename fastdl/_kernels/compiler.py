@@ -64,7 +64,7 @@ def merge(function: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _own_settings() -> Iterator[None]:
+def own_settings() -> Iterator[None]:
     """Numba's defaults, whatever a user chose (``NUMBA_OPT=0``, ``NUMBA_DISABLE_JIT=1``) to debug functions of theirs:
     kernels that are not optimised refer to the interpreter."""
     from numba.core import config
@@ -95,7 +95,7 @@ def _no_collections() -> Iterator[None]:
 
 def compile_kernel(module: str, name: str, dtypes: tuple[str, ...]) -> bytes:
     """Machine code of kernel ``name`` of ``fastdl._kernels.<module>``: its symbol, a zero byte, an object file."""
-    with _own_settings(), _no_collections():
+    with own_settings(), _no_collections():
         return _compile(f"{module}.{name}", getattr(importlib.import_module(f"fastdl._kernels.{module}"), name), dtypes)
 
 
