@@ -100,28 +100,33 @@ def _gradients_before_unpooling(nodes: Sequence[Node], results: Sequence[Tensor]
     """
     readings = _readings(nodes, results)
     maker: dict[Tensor, Node] = {}
+    pools: dict[Tensor, list[Node]] = {}  # by their images
     found = []
     for node in nodes:
         put = maker.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
-        if put is not None and put.primitive.name == "max_pool2d_grad":
-            grad, index = put.inputs
-            pool = maker.get(index) if index is not None else None
+        if put is not None and put.primitive.name in ("max_pool2d_grad", "max_pool2d_pull"):
+            grad, where = put.inputs
             assert grad is not None
             if node.primitive.name == "sum" and _over_images(node, put.attrs["layout"]):
                 node = _replaced(node, "sum", [grad], node.outputs)
-            elif (
-                node.primitive.name == "relu_grad"
-                and readings[put.outputs[0]] == 1
-                and pool is not None
-                and pool.primitive.name == "max_pool2d"
-                and pool.inputs[0] is node.inputs[1]
-            ):
-                kept = Tensor(grad.graph, Spec(grad.shape, grad.dtype), None)
-                found.append(_replaced(node, "relu_grad", [grad, pool.outputs[0]], [kept]))
-                node = _replaced(put, "max_pool2d_grad", [kept, index], node.outputs)
+            elif node.primitive.name == "relu_grad" and readings[put.outputs[0]] == 1:
+                pool = next((p for p in pools.get(node.inputs[1], ()) if _undoes(put, p)), None)  # type: ignore[arg-type]
+                if pool is not None:
+                    kept = Tensor(grad.graph, Spec(grad.shape, grad.dtype), None)
+                    found.append(_replaced(node, "relu_grad", [grad, pool.outputs[0]], [kept]))
+                    node = _replaced(put, put.primitive.name, [kept, where], node.outputs)
+        elif node.primitive.name in ("max_pool2d", "max_pool2d_values") and node.inputs[0] is not None:
+            pools.setdefault(node.inputs[0], []).append(node)
         found.append(node)
         maker.update((y, node) for y in node.outputs)
     return found
+
+
+def _undoes(put: Node, pool: Node) -> bool:
+    """Whether gradients are put where this pooling took its pixels: by its index, or found again in the images."""
+    if put.primitive.name == "max_pool2d_grad":
+        return put.inputs[1] in pool.outputs[1:]
+    return put.inputs[1] is pool.inputs[0] and put.attrs == pool.attrs
 
 
 def _over_images(node: Node, layout: str) -> bool:
