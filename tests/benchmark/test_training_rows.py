@@ -1,4 +1,4 @@
-"""What is demanded of every row of training besides its speed: the same bits, quick planning, memory that stays flat."""
+"""What is demanded of every row of training besides speed: the same bits, quick planning, memory that stays flat."""
 
 import sys
 import time
