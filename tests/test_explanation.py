@@ -36,6 +36,21 @@ CALLS = [
     (F.attention, (zeros(9, 4), zeros(9, 4), zeros(9, 4)), {"causal": True}, naive_operations(9 * 9, 4)),
     (F.softmax, (zeros(10, 6),), {}, 0.0),
 ]
+GATES = {F.rnn: 1, F.gru: 3, F.lstm: 4}
+
+
+@pytest.mark.parametrize("layer", GATES, ids=lambda layer: layer.__name__)
+def test_recurrent_layers_count_the_inputs_and_every_step(layer):
+    n, steps, features, hidden = 3, 5, 7, 6
+    columns = GATES[layer] * hidden
+    states = [None] * (2 if layer is F.lstm else 1)
+    x, w, u = zeros(n, steps, features), zeros(columns, features), zeros(columns, hidden)
+    of_inputs = naive_operations(n * steps * columns, features)
+    of_steps = naive_operations(n * steps * columns, hidden)
+    parts = fd.explain(layer, x, *states, w, u).parts
+    assert sum(part.operations for part in parts) == of_inputs + of_steps
+    slope = fd.explain(fd.grad(lambda u: F.sum(layer(x, *states, w, u)[0])), u)
+    assert [p.operations for p in slope.parts if p.primitive.endswith("_sequence_grad")] == [of_steps]
 
 
 @pytest.mark.parametrize(("function", "args", "options", "expected"), CALLS)

@@ -36,6 +36,11 @@ def _attention(scores: int, values: int) -> Callable[..., float]:
     return count
 
 
+def _recurrent(gates: Spec, weight: Spec) -> float:
+    """Of a walk over all steps, with a product of the recurrent weight at each, forward or backward."""
+    return product(1, gates.size, weight.shape[1])
+
+
 _Specs = Sequence[Any]
 _COUNTS: Mapping[str, Callable[[_Specs, _Specs, Mapping[str, Any]], float]] = {
     "matmul": lambda x, y, o: product(1, y[0].size, x[0].shape[-2 if o.get("transpose_a") else -1]),
@@ -48,6 +53,9 @@ _COUNTS: Mapping[str, Callable[[_Specs, _Specs, Mapping[str, Any]], float]] = {
     "attention_scores_grad": lambda x, y, o: _attention(1, 1)(*x[1:4], o["causal"]),
     "filter2d": lambda x, y, o: correlation(y[0].size, x[1].shape),
     "filter2d_image_grad": lambda x, y, o: correlation(x[0].size, x[1].shape),
+    **{f"{kind}_sequence": lambda x, y, o: _recurrent(x[0], x[2]) for kind in ("rnn", "gru")},
+    "lstm_sequence": lambda x, y, o: _recurrent(x[0], x[3]),
+    **{f"{kind}_sequence_grad": lambda x, y, o: _recurrent(y[0], x[-1]) for kind in ("rnn", "gru", "lstm")},
     "filter2d_kernel_grad": lambda x, y, o: correlation(x[0].size, y[0].shape),
 }
 
