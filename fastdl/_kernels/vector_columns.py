@@ -47,6 +47,8 @@ def put_columns(typing_context: Any, to: Any, stride: Any, source: Any, places: 
     four = ir.VectorType(vector.element, 4)
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        if vector.count < 4:  # the branch is compiled, too, where it is never taken
+            return context.get_dummy_value()
         to, stride, source, places, count = values
         mask = lane_mask(builder, four, count)
         samples = []
