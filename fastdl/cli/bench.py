@@ -30,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
         earlier = report.read_json(Path(options.compare)) if options.compare else None
     except ValueError as error:
         raise CommandError(str(error)) from None
+    if options.list:
+        print("\n".join(row.name for row in chosen))
+        return 0
     there = installed()
     peers = [name for name in PEERS if name in there] if options.peers is None else options.peers
     missing = [name for name in peers if name not in PEERS or name not in there]

@@ -105,6 +105,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("rows", nargs="*", metavar="ROWS", help="quick, all (the default), a kind such as conv2d, or a name with *")
     add("--rows", nargs="+", dest="more", metavar="ROWS", help="the same, as an option")
+    add("--list", action="store_true", help="print the names of the rows and measure nothing")
     add("--peers", nargs="*", metavar="LIBRARY", help="default: all installed of numpy torch jax sklearn opencv scipy")
     add("--threads", type=_count, metavar="N", help="for every library; default: all cores")
     add("--rounds", type=_count, default=5, metavar="N", help="the median of so many is shown; default: 5")

@@ -32,9 +32,9 @@ def custom_op(
     thread, without the interpreter. Without ``backward`` the op has no gradient; gradients of gradients it never has.
 
     A function that needs the interpreter (objects, printing, ``objmode``, new arrays, BLAS) makes the call raise
-    TypeError when it is compiled. A
-    function that raises an exception makes the call, or ``fit``, raise RuntimeError after the step; what the exception
-    said is lost, and y is as it was left: call the function itself on arrays to see it. Indices are not checked.
+    TypeError when it is compiled. A function that raises an exception makes the call, or ``fit``, raise RuntimeError
+    after the step; what the exception said is lost, and y is as it was left: call the function itself on arrays to see
+    it. Indices are not checked.
     ``fastdl.testing.check_grad`` compares forward and backward. A function is compiled once a process for each
     combination of dtypes and numbers of dimensions.
 
@@ -81,9 +81,7 @@ class _Custom:
         self._name, self._forward, self._backward, self._shape, self._count = name, forward, backward, shape, count
         self._kernels: dict[Any, CustomKernel] = {}
         number = next(_numbers)
-        self._primitive = Primitive(
-            f"{name} (custom_op {number})", self._infer, self._lower, None if backward is None else self._vjp
-        )
+        self._primitive = Primitive(f"{name} (custom_op {number})", self._infer, self._lower, self._vjp)
         self._gradient = Primitive(f"{name} (gradient of custom_op {number})", self._infer_grad, self._lower_grad)
 
     def __call__(self, given: Sequence[Any]) -> Any:
@@ -111,6 +109,10 @@ class _Custom:
         return tuple(x for x in xs if x.dtype.kind == "f")
 
     def _vjp(self, grads: Any, inputs: Any, outputs: Any) -> list[Any]:
+        if self._backward is None:
+            raise TypeError(
+                f"{self._primitive.name} cannot be differentiated: it has no backward; fd.custom_op(forward, backward)"
+            )
         found = iter(self._gradient(grads[0], *inputs))
         return [next(found) if x.dtype.kind == "f" else None for x in inputs]
 

@@ -59,8 +59,9 @@ def fit_many(
 
         fd.seed(seed); model = build(**arguments); model.fit(X[rows], y[rows], seed=seed, ...)
 
-    The other arguments are those of ``nn.Module.fit``, for all networks; of these ``callbacks``, checkpoints and data
-    outside of memory are not taken. Labels mean the same to all networks: classes are those of the whole y.
+    The other arguments are those of ``nn.Module.fit``, for all networks; ``callbacks``, checkpoints, ``statistics``,
+    ``augment``, ``l1``, ``l2``, ``label_smoothing``, ``accumulate``, ``ema`` and data outside of memory are not taken.
+    Labels mean the same to all networks: classes are those of the whole y.
 
     Networks are spread over threads, not the work of one: it pays for networks that ``fit`` would train on one thread.
     Those that do the same computation (same structure, optimiser and batch size; learning rates, seeds and rows may

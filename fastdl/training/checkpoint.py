@@ -144,6 +144,11 @@ class Keeper:
         self._written: list[str] = []
         self._last = time.monotonic()
 
+    @property
+    def newest(self) -> str | None:
+        """The file that was written last."""
+        return self._written[-1] if self._written else None
+
     def epoch_done(self, place: Place, last: bool) -> None:
         """Between two epochs; ``last``: no more will follow."""
         every = self._checkpoint and self._checkpoint.every_epochs
@@ -231,7 +236,8 @@ class Saved:
                 )
         if self.place[:2] > (epochs, 0):
             raise ValueError(
-                f"fit: resume: {os.fsdecode(self._path)} is in epoch {self.place.epoch + 1}, and epochs is {epochs}; "
+                f"fit: resume: {os.fsdecode(self._path)} has {self.place.epoch} epochs"
+                f"{' and a part of the next' if self.place.samples else ''} behind it, and epochs is {epochs}; "
                 "epochs is the total, with those already done: give more"
             )
 

@@ -1,6 +1,6 @@
 """Checks of what users give to fit, predict and evaluate, before anything is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,11 @@ _PIECE = 2**18  # numbers looked at at once: a mask of the whole array would be 
 
 def samples(caller: str, name: str, X: Any) -> Array:
     """X as an array of numbers with samples along the first axis. Integers keep their type, however small."""
+    if (callable(X) or isinstance(X, Iterator)) and not hasattr(X, "__array__"):
+        raise TypeError(
+            f"{caller}: {name} is a {type(X).__name__}; expected an array of numbers (N, ...): batches are for "
+            "fit(batches) alone, without y"
+        )
     x = np.asarray(X)
     if x.dtype.kind not in "biuf" or x.ndim == 0:
         raise TypeError(
@@ -65,8 +70,11 @@ def targets(caller: str, y: Any, count: int) -> Array:
         raise TypeError(f"{caller}: y holds Python objects; expected numbers or text: np.array(y, dtype=str) or float")
     if array.dtype.kind not in "biufUS":
         raise TypeError(f"{caller}: y has dtype {array.dtype}; expected numbers or text")
-    if not_finite(np.ascontiguousarray(array)) is not None:
-        raise ValueError(f"{caller}: y holds NaN or infinity; expected finite values")
+    place = not_finite(np.ascontiguousarray(array))
+    if place is not None:
+        raise ValueError(
+            f"{caller}: y{list(place)} is {array[place]}; expected finite numbers: impute or drop the rows"
+        )
     return array
 
 

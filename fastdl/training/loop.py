@@ -77,7 +77,10 @@ class Loop:
                     for callback in self._callbacks:
                         callback.on_train_end(self._model)
         if guard.hit:
-            raise KeyboardInterrupt(f"training stopped after {history.epochs} epochs; the model keeps what it learned")
+            text = f"training stopped after {history.epochs} epochs; the model keeps what it learned"
+            if self._keeper.newest is not None:
+                text += f"; go on with resume={self._keeper.newest!r}"
+            raise KeyboardInterrupt(text)
 
     def _epochs(self, epochs: int, progress: bool | None) -> None:
         history, guard = self._history, self._guard

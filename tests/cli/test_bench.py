@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from fastdl.benchmark import select
+
 ONE = ("bench", "dense 128x784x512", "--rounds", "1", "--seconds", "0.001", "--threads", "1")
 
 
@@ -14,6 +16,13 @@ def test_a_table_and_a_file(command, folder):
     assert json.loads((folder / "run.json").read_text())["rows"]["dense 128x784x512"]["libraries"]["numpy"]["seconds"]
     code, out, _ = command(*ONE, "--peers", "--compare", "run.json")
     assert code == 0 and "compared with" in out and "before" in out
+
+
+def test_a_list_of_rows(command):
+    code, out, _ = command("bench", "--list", "attention", "dense 1x*")
+    names = out.splitlines()
+    assert code == 0 and names[0] == "dense 1x1024x1024" and "attention 1,8,128,64" in names
+    assert len(names) == len(select(["attention", "dense 1x*"]))
 
 
 def test_bars_that_cannot_be_measured_are_not_passed(command):

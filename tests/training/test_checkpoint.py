@@ -48,6 +48,14 @@ def state(model):
     return {name: array.tobytes() for name, array in model.state_dict().items()}
 
 
+def test_an_interruption_says_how_to_go_on(tmp_path):
+    path, option = tmp_path / "run.ckpt", r"; go on with resume='.*run\.ckpt'"
+    with pytest.raises(KeyboardInterrupt, match="what it learned" + option):
+        network().fit(X, Y, callbacks=Stop(5), checkpoint=path, **SETTINGS)
+    with pytest.raises(KeyboardInterrupt, match="what it learned$"):
+        network().fit(X, Y, callbacks=Stop(5), **SETTINGS)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_resumed_after_any_step_training_ends_with_the_same_bits(name, threads, tmp_path):
@@ -149,7 +157,7 @@ def test_another_call_is_refused_and_the_difference_named(tmp_path):
     refused(r"the model is another: .*Dropout\(p=0.3\) was in the place of .*p=0.4", drop(0.4))
     refused(r"\(0\): Dense\(6, 16\) was in the place of .*dtype='float64'", network().astype(np.float64))
     refused(r"callbacks was \[\] and is \['EarlyStopping'\]", callbacks=[EarlyStopping("loss")])
-    refused("is in epoch 3, and epochs is 1", epochs=1)
+    refused("has 2 epochs behind it, and epochs is 1", epochs=1)
 
 
 def fourth_power(outputs, target):

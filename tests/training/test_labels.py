@@ -62,6 +62,7 @@ def test_several_yes_or_no_answers():
     [
         (WORDS, {"loss": "mse"}, TypeError, "y holds text"),
         (X[:, 0] * 1j, {}, TypeError, "y has dtype complex64"),
+        (np.where(np.arange(40) == 7, np.nan, X[:, 0]), {}, ValueError, r"y\[7\] is nan; expected finite numbers"),
         (np.zeros((40, 3, 2)), {"outputs": 6}, ValueError, r"y has shape \(40, 3, 2\); the model's outputs make"),
     ],
 )

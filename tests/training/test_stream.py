@@ -189,6 +189,9 @@ def test_what_is_no_source_of_batches():
         network().fit(cut(x, y), sample_weight=np.ones(200))
     with pytest.raises(ValueError, match="give a dict from label to weight"):
         network().fit(cut(x, y), class_weight="balanced")
+    for call in (lambda m: m.fit(lambda: cut(x, y), y), lambda m: m.predict(iter(cut(x, y)))):
+        with pytest.raises(TypeError, match=r"X is a \w+; expected an array .* batches are for fit\(batches\) alone"):
+            call(network())
     iterators = iter([iter(cut(x, y)), iter(())])
     with pytest.raises(ValueError, match="gave no batch in epoch 2"):
         network().fit(lambda: next(iterators), epochs=2)
