@@ -74,7 +74,7 @@ def modules():
 
 def loaded(name):
     """A module of the package; skips the test for what imports a peer of the benchmark that is not installed."""
-    peer = name.removeprefix("fastdl.benchmark.peers._")
+    peer = name.removeprefix("fastdl.benchmark.peers._").removesuffix("_training")
     if peer in LIBRARIES:
         pytest.importorskip(LIBRARIES[peer], reason="this peer of the benchmark is not installed")
     return importlib.import_module(name)

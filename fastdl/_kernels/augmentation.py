@@ -27,7 +27,7 @@ def _key(args, first):  # type: ignore[no-untyped-def]
 @inline
 def _bits(key, i):  # type: ignore[no-untyped-def]
     """24 random bits, number i."""
-    return mix(key + np.uint64(i) * _STRIDE) >> _40
+    return mix(key + np.uint64(i + 1) * _STRIDE) >> _40
 
 
 @inline
@@ -188,7 +188,7 @@ def noise(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     y, x, n, key = pointer(args, 0), pointer(args, 1), integer(args, 5), _key(args, 2)
     std = from_bits(1.0, integer(args, 6))
     for i in range(lo * 4096, min(n, hi * 4096)):
-        bits = mix(key + np.uint64(i) * _STRIDE)
+        bits = mix(key + np.uint64(i + 1) * _STRIDE)
         u = np.float64(np.int32(bits >> _40) + np.int32(1)) * _PART
         turn = np.float64(np.int32((bits >> _16) & _LOW)) * _PART
         z = np.sqrt(-2.0 * log(u)) * cos(_TURN * turn)

@@ -24,7 +24,7 @@ def mix(z):  # type: ignore[no-untyped-def]
 @inline
 def _kept(key, i, threshold):  # type: ignore[no-untyped-def]
     """Whether the element's 24 random bits reach ``threshold``."""
-    return np.int64(mix(key + np.uint64(i) * _STRIDE) >> _40) >= threshold
+    return np.int64(mix(key + np.uint64(i + 1) * _STRIDE) >> _40) >= threshold
 
 
 def dropout(args, lo, hi, worker):  # type: ignore[no-untyped-def]

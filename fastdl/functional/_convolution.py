@@ -95,7 +95,7 @@ def _correlate(
     sizes = [s.groups, in_channels, out_channels, cut.block_channels, cut.strips, cut.strip_rows, cut.tile_rows]
     sizes += [cut.pieces, cut.piece_columns, rows.result_size, columns.result_size, rows.step, columns.step, len(taps)]
     sizes += [weights, cut.tile_columns, cut.terms, cut.planes.channel, cut.planes.rows, cut.own, cut.direct]
-    down = _rows_of_terms(rows) if in_channels == 1 and len(taps) == 1 else 0
+    down = _rows_of_terms(rows) if in_channels == 1 and len(taps) == 1 and offsets else 0  # a stride may miss all taps
     sizes += [down, offsets[len(offsets) // down] - offsets[0] if down else cut.planes.channel]
     planes = 0 if cut.own else in_channels * cut.planes.channel + cut.planes.slack
     tile = 0 if cut.direct else cut.block_channels * cut.tile_columns

@@ -153,7 +153,7 @@ def random_noise(
         i = 0  # the number of the element in C order
         for position, size in zip(index, values.shape, strict=True):
             i = i * size + position
-        bits = mix((key + i * _STRIDE) & _WORD)
+        bits = mix((key + (i + 1) * _STRIDE) & _WORD)
         u, v = ((bits >> 40) + 1) / 2**24, (bits >> 16) % 2**24 / 2**24
         return float(values[index] + std * math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v))
 

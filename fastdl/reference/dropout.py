@@ -21,7 +21,7 @@ def dropout(x: ArrayLike, p: float, *, seed: int, step: int, node: int = 0, at: 
     """Set each element to 0 with probability p, and make up for it by scaling the others.
 
     y_i = x_i / (1 - p) if u_i >= p, else 0, where u_i in [0, 1) is the random number of element i:
-    u_i = floor(mix(key + i * 0x9E3779B97F4A7C15) / 2^40) / 2^24, key = mix(mix(mix(seed) + step) + node).
+    u_i = floor(mix(key + (i + 1) * 0x9E3779B97F4A7C15) / 2^40) / 2^24, key = mix(mix(mix(seed) + step) + node).
     0 <= p < 1; seed, step and node are integers; x and y have the same shape.
 
     >>> dropout([1, 2, 3, 4, 5, 6], 0.5, seed=0, step=0).tolist()
@@ -73,7 +73,7 @@ def mix(z: int) -> int:
 
 def random_number(key: int, i: int) -> float:
     """The random number u_i in [0, 1) of element i: a multiple of 2^-24, hence exact in float32 too."""
-    return (mix((key + i * _STRIDE) & _WORD) >> 40) / 2**24
+    return (mix((key + (i + 1) * _STRIDE) & _WORD) >> 40) / 2**24
 
 
 def random_key(seed: int, step: int, node: int) -> int:

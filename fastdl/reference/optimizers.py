@@ -5,6 +5,8 @@ of steps taken before (0 at first). The state (velocity; m and v) has the shape 
 place: new arrays are returned, and the caller hands them in again at the next step.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -48,6 +50,11 @@ def sgd_update(
         return np.asarray(parameters - lr * direction), np.asarray(speed)
 
 
+def _one_less_power(beta: float, t: int) -> float:
+    """1 - beta^t with all its digits, which the difference would lose where beta^t is nearly 1."""
+    return -math.expm1(t * math.log(beta)) if beta > 0 else 1.0
+
+
 def adam_update(
     p: ArrayLike,
     g: ArrayLike,
@@ -82,8 +89,8 @@ def adam_update(
             slope = slope + weight_decay * parameters
         mean = beta1 * mean + (1 - beta1) * slope
         square = beta2 * square + (1 - beta2) * slope**2
-        mean_unbiased = mean / (1 - beta1**t)
-        square_unbiased = square / (1 - beta2**t)
+        mean_unbiased = mean / _one_less_power(beta1, t)
+        square_unbiased = square / _one_less_power(beta2, t)
         parameters = parameters - lr * mean_unbiased / (np.sqrt(square_unbiased) + eps)
         return np.asarray(parameters), np.asarray(mean), np.asarray(square)
 

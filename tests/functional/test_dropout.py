@@ -20,7 +20,7 @@ def mix(z):
 def random_numbers(n, seed, step, node):
     """The formula of the docstring, in Python's integers."""
     key = mix((mix((mix(seed & WORD) + step) & WORD) + node) & WORD)
-    return np.array([(mix((key + i * 0x9E3779B97F4A7C15) & WORD) >> 40) / 2**24 for i in range(n)])
+    return np.array([(mix((key + (i + 1) * 0x9E3779B97F4A7C15) & WORD) >> 40) / 2**24 for i in range(n)])
 
 
 @BOTH

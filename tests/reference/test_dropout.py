@@ -30,7 +30,7 @@ def test_the_formula_in_64_bit_words(seed: int, step: int, node: int) -> None:
     key = np.zeros(1, np.uint64)
     for number in (seed, step, node):
         key = mix_in_numpy(key + np.uint64(number % 2**64))
-    words = mix_in_numpy(key + np.arange(60, dtype=np.uint64) * np.uint64(GAMMA))
+    words = mix_in_numpy(key + np.arange(1, 61, dtype=np.uint64) * np.uint64(GAMMA))
     u = (words >> np.uint64(40)).astype(float) / 2**24
     x = np.arange(1.0, 61).reshape(3, 4, 5)
     expected = np.where(u.reshape(x.shape) >= 0.4, x * (1 / (1 - 0.4)), 0)

@@ -18,7 +18,8 @@ from .cases import CASES
 LOGIC = ["logical_and", "logical_or", "logical_not"]
 COMPARISONS = ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 OPTIMIZERS = [name for name in reference.__all__ if name.endswith("_update")]
-NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, "argmax", "one_hot"]
+AUGMENTATIONS = [f"random_{name}" for name in ("crop", "flip", "noise", "rotate", "shift")]
+NOT_DIFFERENTIABLE = [*COMPARISONS, *LOGIC, *OPTIMIZERS, *AUGMENTATIONS, "argmax", "one_hot"]
 SEVERAL_RESULTS = ["gru", "lstm", "rnn"]  # their gradients are a tuple, and so is `at`
 WITH_AT_IN_BACKWARD = ["attention", "conv2d", "dense", "matmul"]
 
