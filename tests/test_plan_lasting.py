@@ -6,6 +6,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn
+from fastdl._kernels import Program
 from fastdl.graph import Graph
 from fastdl.ops import Spec
 from fastdl.plan import Plan
@@ -93,6 +94,23 @@ def test_steps_with_a_state():
     result = np.empty(5)
     plan.bind([state, w], [result]).run(4)
     np.testing.assert_allclose(state, expected, rtol=1e-14)
+
+
+def test_ctrl_c_while_that_is_computed(monkeypatch):
+    """The next run computes it again, and then the rest."""
+    x, w, y = normal(0, 5), normal(1, 5), np.full(5, 777.0)
+    run = planned(lambda x, w: [x * F.exp(w)], [1], x, w).bind([x, w], [y])
+    drive = Program._drive
+
+    def interrupted(*arguments):
+        drive(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Program, "_drive", interrupted)
+        run.run()
+    run.run()
+    np.testing.assert_allclose(y, x * np.exp(w), rtol=1e-14)
 
 
 def test_weights_are_packed_once():

@@ -299,8 +299,11 @@ class Run:
             return
         slots, count = self._block.slots, self._program.prologue
         whole, slots[_STOP] = slots[_STOP], count
-        self._program._drive(self._block, 1)
-        slots[_STOP], slots[_FIRST] = whole, count
+        try:
+            self._program._drive(self._block, 1)
+        finally:  # Ctrl-C may come: the next run begins again
+            slots[_STOP] = whole
+        slots[_FIRST] = count
         self._prepared = True
 
     def move(self, bases: Sequence[int]) -> None:
