@@ -64,7 +64,8 @@ def compile(function: Callable[..., Any]) -> Callable[..., Any]:
     Arrays among the arguments (also in nested dicts, lists and tuples) are the inputs; everything else is static and
     must be hashable: another value, shape or dtype records anew. The Python code runs only while recording, so it must
     not depend on values of arrays (``F.where`` instead of ``if``). Arrays that the function captures are read at each
-    call, from where they were when it was recorded; numbers, and arrays without dimensions, are as they were then.
+    call, from where they were when it was recorded; numbers, arrays without dimensions, and what it computes of
+    captured arrays alone, are as they were then.
 
     Equivalent to ``function`` itself, up to rounding.
 

@@ -6,6 +6,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn
+from fastdl._kernels import Program, program
 from fastdl.graph import Graph
 from fastdl.ops import Spec
 from fastdl.plan import Plan
@@ -95,6 +96,23 @@ def test_steps_with_a_state():
     np.testing.assert_allclose(state, expected, rtol=1e-14)
 
 
+def test_ctrl_c_while_that_is_computed(monkeypatch):
+    """The next run computes it again, and then the rest."""
+    x, w, y = normal(0, 5), normal(1, 5), np.full(5, 777.0)
+    run = planned(lambda x, w: [x * F.exp(w)], [1], x, w).bind([x, w], [y])
+    drive = Program._drive
+
+    def interrupted(*arguments):
+        drive(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Program, "_drive", interrupted)
+        run.run()
+    run.run()
+    np.testing.assert_allclose(y, x * np.exp(w), rtol=1e-14)
+
+
 def test_weights_are_packed_once():
     x, w = normal(0, 3, 200, 300, dtype=np.float32), normal(1, 130, 300, dtype=np.float32)
 
@@ -129,6 +147,28 @@ def test_the_same_bits_with_a_transformed_weight(shape, layout):
     assert plan.program.prologue == (1 if c == 32 else 0)
     for batch, (found,) in zip(x, batches(plan, x, w, b), strict=True):
         np.testing.assert_array_equal(found, build(batch, w, b)[0])
+
+
+def test_ctrl_c_before_a_failure_was_read(monkeypatch):
+    """The next run fails for its own reasons only."""
+    at, table, y = np.array([0, 9]), normal(0, 3, 2), np.zeros((2, 2))
+    run = planned(lambda at, table: [F.embedding(at, table)], [], at, table).bind([at, table], [y])
+    drive = program._driver()
+
+    def interrupted(*arguments):
+        drive(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(program, "_driver_function", interrupted)
+        run.run()
+    at[:] = 1
+    run.run()
+    np.testing.assert_array_equal(y, table[at])
+    at[:] = 9
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            run.run()
 
 
 class TestPredict:

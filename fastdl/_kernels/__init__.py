@@ -7,9 +7,9 @@ are kernels, one family each. Importing this package imports no numba.
 
 from .addresses import address_of
 from .arena import allocator
-from .launches import STATUS, Argument, Buffer, Touched
+from .launches import STATUS, Argument, Buffer, Touched, bits_of
 from .loader import Kernel
 from .program import Program, ProgramBuilder, Run
 
 __all__ = ["STATUS", "Argument", "Buffer", "Kernel", "Program", "ProgramBuilder", "Run", "Touched"]
-__all__ += ["address_of", "allocator"]
+__all__ += ["address_of", "allocator", "bits_of"]

@@ -62,6 +62,12 @@ class Launch(NamedTuple):
     members: tuple["Launch", ...] = ()
 
 
+def bits_of(real: float) -> int:
+    """The bits of a float64, as kernels find it in a slot, whatever their own dtype."""
+    bits: int = struct.unpack("<q", struct.pack("<d", real))[0]
+    return bits
+
+
 def slot_of(argument: Argument) -> tuple[int, int]:
     """An argument as (base, number to be added to the base's address)."""
     if isinstance(argument, Buffer):
@@ -69,5 +75,5 @@ def slot_of(argument: Argument) -> tuple[int, int]:
     if argument is None:
         return _NULL_SLOT
     if isinstance(argument, float):
-        return NO_BASE, struct.unpack("<q", struct.pack("<d", argument))[0]
+        return NO_BASE, bits_of(argument)
     return NO_BASE, operator.index(argument)

@@ -64,6 +64,11 @@ def most_vectors() -> int:
     return 4 if machine().registers >= 32 else 2
 
 
+def sums_block() -> tuple[int, int]:
+    """The most images and taps of a block of ``pixel_sums.py``: of 32 registers it uses 31, of 16 all."""
+    return (6 if machine().registers >= 32 else 3), 4
+
+
 def panel(itemsize: int) -> int:
     """Columns of a panel of a packed factor: the widest block of the micro-kernel."""
     return most_vectors() * lanes(itemsize)

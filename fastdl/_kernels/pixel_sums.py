@@ -16,17 +16,11 @@ from numba.extending import intrinsic
 
 from .bands import whole
 from .block import INT64
-from .machine import machine
+from .machine import sums_block
 from .vectors import ir_vector, lane_mask, load_first, load_vector, multiply_add, store_vector, suffix
 
-TAPS = 4
 _NAMES = ("sums", "sums_image", "g", "g_image", "g_row", "x", "x_row", "offsets", "rows", "columns")
 _POINTERS = ("sums", "g", "x")
-
-
-def most_images() -> int:
-    """The most images of a block: of 32 registers it uses 31, of 16 all."""
-    return 6 if machine().registers >= 32 else 3
 
 
 class _Sums:
@@ -111,8 +105,9 @@ def pixel_sums(
         images, taps, *arguments = values
         end = builder.append_basic_block("pixel_sums_end")
         choice = builder.switch(builder.add(builder.mul(images, whole(8)), taps), end)
-        for i in range(1, most_images() + 1):
-            for t in range(1, TAPS + 1):
+        most_images, most_taps = sums_block()
+        for i in range(1, most_images + 1):
+            for t in range(1, most_taps + 1):
                 block = _Sums(builder.module, kind, i, t)
                 here = builder.append_basic_block(f"pixel_sums_{i}x{t}")
                 choice.add_case(whole(8 * i + t), here)

@@ -220,7 +220,6 @@ class Program:
         if FIRST_FREE_BASE + len(bases) != self.bases:
             raise ValueError(f"{len(bases)} addresses were given; the program has {self.bases - FIRST_FREE_BASE} bases")
         slots = block.slots
-        slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read
         slots[BLOCK_BASES + ARENA_BASE] = memory.place if memory else 0
         at = BLOCK_BASES + FIRST_FREE_BASE
         for base in bases:
@@ -249,10 +248,10 @@ class Program:
 
     def _drive(self, block: "_Block", steps: int) -> None:
         slots, place = block
+        slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read
         (_driver_function or _driver())(place, 0, steps, 0)
         status = slots[BLOCK_STATUS]
         if status:
-            slots[BLOCK_STATUS] = 0
             raise self.failure(status)
 
 
@@ -299,8 +298,11 @@ class Run:
             return
         slots, count = self._block.slots, self._program.prologue
         whole, slots[_STOP] = slots[_STOP], count
-        self._program._drive(self._block, 1)
-        slots[_STOP], slots[_FIRST] = whole, count
+        try:
+            self._program._drive(self._block, 1)
+        finally:  # Ctrl-C may come: the next run begins again
+            slots[_STOP] = whole
+        slots[_FIRST] = count
         self._prepared = True
 
     def move(self, bases: Sequence[int]) -> None:

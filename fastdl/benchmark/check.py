@@ -129,6 +129,6 @@ def same_curve(ours: Sequence[float], theirs: Sequence[float]) -> str | None:
     fall = max(ours) - min(ours)
     errors = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     epoch = int(np.argmax(errors))
-    if not max(errors) <= _CURVE * fall:
+    if not errors[epoch] <= _CURVE * fall:  # the largest, or the first NaN
         return f"has the loss {theirs[epoch]:.4g} in epoch {epoch + 1}, fastdl {ours[epoch]:.4g}: not the same training"
     return None

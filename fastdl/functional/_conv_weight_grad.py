@@ -15,7 +15,7 @@ transposing g costs more than the product. They lose on short rows.
 import math
 
 from .._kernels import Argument, Kernel
-from .._kernels.machine import lanes, machine, panel
+from .._kernels.machine import lanes, machine, panel, sums_block
 from ..ops import Lowering, Operand
 from . import _depthwise
 from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
@@ -47,7 +47,7 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
         _depthwise.lower_weight_grad(lowering, dweight, g, x, s)
         return
     on_pixels = _pixels_on_lanes(s, itemsize)
-    height, width = _sums()
+    height, width = sums_block()
     across = height if on_pixels else min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
     most = (_BLOCK_BYTES if on_pixels else _STRIP_BYTES) // itemsize // across  # pixels of a strip
     pieces = -(-length // most) if length > 2 * most else 1
@@ -98,17 +98,12 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
         add_parts(lowering, dweight, sums, chunks)
 
 
-def _sums() -> tuple[int, int]:
-    """Images and taps of a block of sums in registers with pixels on the lanes: see ``_kernels/pixel_sums.py``."""
-    return (6 if machine().registers >= 32 else 3), 4
-
-
 def _pixels_on_lanes(s: Geometry, itemsize: int) -> bool:
     """Whether pixels lie on the lanes, not output channels: the table at the head of this file."""
     taps, length, lane = s.in_channels * s.rows.taps * s.columns.taps, s.columns.outputs, lanes(itemsize)
     if machine().vector_bytes < 32:  # no masks: the ends of rows would be loaded number by number
         return False
-    height, width = _sums()
+    height, width = sums_block()
     heights, widths = -(-s.out_channels // height), -(-taps // width)
     tall, wide = s.out_channels / heights, taps / widths  # of the average block
     block = max(0.8 * tall * wide, 4)  # four cycles: the latency of a sum

@@ -14,12 +14,11 @@ else                      ``tiles.tiles`` of ``product.block``  at the limit of 
 
 ``tiles``: b is packed once for all (``tiles.pack``) where several tiles share it, panel by panel in the tile that
 needs it where M is one tile high, and read in place where few rows look at it, or some hundreds unless the rows of b
-lie a large power of two apart. Rows of a are read in place, too, but
-for a transposed a that many panels look at: it is turned. (Rows that lie a large power of two apart, and so in the same
-sets of the caches, do not suffer: few are read at a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size,
-an even number if that can be, and counted along the longer side of y: two threads get equal shares, and read as little
-as can be of what they share. Sums longer than 1024 that leave fewer than 8 tiles are cut into parts, whose sums are
-added up in order.
+lie a large power of two apart. Rows of a are read in place, too, but for a transposed a that many panels look at: it is
+turned. (Rows that lie a large power of two apart, and so in the same sets of the caches, do not suffer: few are read at
+a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size, an even number if that can be, and counted along
+the longer side of y: two threads get equal shares, and read as little as can be of what they share. Sums of 2048 terms
+and more that leave at most 4 tiles are cut into parts of at least 1024, whose sums are added up in order.
 """
 
 import math

@@ -9,22 +9,16 @@ number i of 24 bits, with key and mix as in ``dropout``.
 """
 
 import math
-import struct
 from collections.abc import Sequence
 from typing import Any
 
-from .._kernels import Kernel
+from .._kernels import Kernel, bits_of
 from ..ops import Lowering, Operand, Primitive, Spec, op
 from ..options import is_integer, is_number
 from ._door import array, choice, floats, pair
 from ._draw import augmentation as draw
 from ._lowering import cells
 from .dropout import _counter, _wrapped
-
-
-def _bits(value: float) -> int:
-    """The bits of a float64, for kernels whose other numbers may be float32."""
-    return int(struct.unpack("<q", struct.pack("<d", value))[0])
 
 
 def _images(name: str, x: Any, seed: Any, step: Any, node: Any) -> tuple[tuple[Any, Any, Any], int]:
@@ -173,7 +167,7 @@ def random_flip(x: Any, p: float = 0.5, *, axis: int = -1, seed: Any, step: Any,
 def _lower_rotate(
     lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], degrees: float, fill: float, node: int
 ) -> None:
-    _launch(lowering, "rotate", inputs, outputs[0], node, 4.0, _bits(degrees), fill)
+    _launch(lowering, "rotate", inputs, outputs[0], node, 4.0, bits_of(degrees), fill)
 
 
 _rotate = Primitive("random_rotate", lambda x, seed, step, degrees, fill, node: (x,), _lower_rotate)
@@ -209,7 +203,7 @@ def _lower_noise(
     lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand], std: float, node: int
 ) -> None:
     (x, seed, step), (y,) = inputs, outputs
-    arguments: list[Any] = [y, x, seed, step, node, x.size, _bits(std)]
+    arguments: list[Any] = [y, x, seed, step, node, x.size, bits_of(std)]
     lowering.launch(Kernel("augmentation", "noise"), x.dtype, arguments, cells=cells(x.size), work=4.0 * x.size)
 
 

@@ -1,9 +1,9 @@
 """Elementwise arithmetic with NumPy's broadcasting: what recording ordinary NumPy code needs.
 
 Python numbers take the dtype of the array beside them. ``out`` takes the result; it may not overlap an argument. A
-gradient of a broadcast operand is summed back to the
-operand's shape. Each function stands beside its backward. Letters: a b the operands of two, x that of one, y the
-result, g the gradient of the result. The names of Python's own functions are hidden by those of this file.
+gradient of a broadcast operand is summed back to the operand's shape. Each function stands beside its backward.
+Letters: a b the operands of two, x that of one, y the result, g the gradient of the result. The names of Python's own
+functions are hidden by those of this file.
 """
 
 from typing import Any

@@ -23,13 +23,12 @@ Rows that leave the first cache lose (24-24-24-10 with N = 512 in float64, 340 k
 leave the lanes empty, of many weights.
 """
 
-import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._kernels import STATUS, Argument, Kernel
+from .._kernels import STATUS, Argument, Kernel, bits_of
 from .._kernels.machine import lanes
 from ..ops import Lowering, Operand, Primitive, Spec
 from ._activations import TABLE
@@ -82,11 +81,6 @@ def _infer(
     return (*results, Spec((attrs["batch"], layers[-1].outputs), dtype)) if attrs["scores"] else results
 
 
-def _bits(value: float) -> int:
-    number: int = struct.unpack("<q", struct.pack("<d", value))[0]
-    return number
-
-
 def _table(layers: tuple[Layer, ...], rows: int, dtype: np.dtype[Any]) -> tuple[list[int], int]:
     """The kernel's table, and how many numbers the scratch holds: rows of ``rows`` samples, the inputs first."""
     table: list[int] = []
@@ -101,7 +95,7 @@ def _table(layers: tuple[Layer, ...], rows: int, dtype: np.dtype[Any]) -> tuple[
             given = dict(layer.options)
             reals[: len(given)] = [float(given[key]) for key in TABLE[name].options]
         bias = -1 if layer.bias is None else layer.bias
-        table += [layer.inputs, layer.outputs, layer.weight, bias, x, end, y, code, *kernels, *map(_bits, reals)]
+        table += [layer.inputs, layer.outputs, layer.weight, bias, x, end, y, code, *kernels, *map(bits_of, reals)]
         x, end = y, y + size
     return table, end
 
