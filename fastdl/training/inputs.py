@@ -124,6 +124,13 @@ def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] 
     return result
 
 
+def described_weights(class_weight: Any) -> Any:
+    """A checked ``class_weight`` in words and numbers that JSON has."""
+    if isinstance(class_weight, Mapping):
+        return sorted([str(label), float(weight)] for label, weight in class_weight.items())
+    return class_weight
+
+
 def check_weights(sample_weight: Any, count: int) -> Array:
     """The weight of each of ``count`` samples."""
     given = np.asarray(sample_weight)
