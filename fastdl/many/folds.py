@@ -100,6 +100,10 @@ def cross_validate(
         for key in ("rows", "validation_rows"):
             if key in setting:
                 raise ValueError(f"cross_validate: {named(i, setting)}: {key!r} is what folds are for; leave it out")
+        loss = setting.get("loss", options.get("loss"))
+        if loss is None:  # fit chooses between two, and what fits one of classes fits the other
+            loss = "mse" if labels.dtype.kind == "f" else "cross_entropy"
+        check_metrics(metrics, losses.get(loss), "cross_validate")
     pairs = [pair for repeat in range(count) for pair in _pairs(folds, labels, stratify, seed + repeat, len(x))]
     every = [{"seed": seed + k, **setting, "rows": train} for setting in settings for k, (train, _) in enumerate(pairs)]
     networks = fit_many(build, every, x, labels, **options)

@@ -58,13 +58,15 @@ def test_values_and_given_folds():
         ({"repeats": 0}, ValueError, "cross_validate: repeats is 0"),
         ({"settings": []}, TypeError, "settings must be a list of dicts"),
         ({"settings": [{"rows": [1]}]}, ValueError, "'rows' is what folds are for"),
+        ({"metrics": ("auc",), "build": None}, ValueError, "metric 'auc' is unknown"),
+        ({"metrics": ("r2",), "build": None}, ValueError, "metric 'r2' does not fit"),
         ({"callbacks": []}, TypeError, "callbacks is not supported"),
         ({"folds": 40}, ValueError, "stratify=False"),
     ],
 )
 def test_errors(options, error, words):
     with pytest.raises(error, match=words):
-        fd.cross_validate(dense, POINTS, SIGNS, epochs=1, **options)
+        fd.cross_validate(**{"build": dense, "X": POINTS, "y": SIGNS, "epochs": 1, **options})
 
 
 def test_a_failed_network_has_no_score():
