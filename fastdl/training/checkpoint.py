@@ -268,6 +268,7 @@ class Saved:
         for name, array in expected.items():
             if name not in kept or kept[name].shape != array.shape or kept[name].dtype != array.dtype:
                 raise ModelFileError(self._path, f"has no array {name!r} {array.shape} {array.dtype}")
+        self._arrays = {k: kept[k] for k in kept if k not in expected}  # the callbacks' have still to be given back
         model.load_state_dict(arrays)
         memory.from_model()
         for name, array in expected.items():

@@ -179,6 +179,12 @@ def test_data_outside_of_memory_are_refused(tmp_path):
     for X in (tmp_path / "x.npy", np.load(tmp_path / "x.npy", mmap_mode="r")):
         with pytest.raises(TypeError, match=r"share an array in memory: pass np.array\(np.load\(path\)\)"):
             fit(1, X=X)
+    with pytest.raises(TypeError, match="fit_many: y is a .*Path; many networks share an array in memory"):
+        fd.fit_many(dense, 1, POINTS, tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", SIGNS)
+    labels = np.load(tmp_path / "y.npy", mmap_mode="r")  # labels are made ready in memory in any case
+    networks = fd.fit_many(dense, 1, POINTS, labels, epochs=1, seed=0)
+    assert networks[0].history["loss"] == fd.fit_many(dense, 1, POINTS, SIGNS, epochs=1, seed=0)[0].history["loss"]
 
 
 def interrupted(seconds, settings, **options):
