@@ -146,7 +146,9 @@ class Keeper:
         self._model, self._memory, self._callbacks, self._history = model, memory, callbacks, history
         self._written: list[str] = []
         self._last = time.monotonic()
-        self._states()
+        if checkpoint is not None:  # what cannot be kept is found before the first step
+            self._states()
+            model.file_metadata()
 
     @property
     def newest(self) -> str | None:
@@ -194,7 +196,7 @@ class Keeper:
         """What callbacks keep: of each a dict for JSON, and the arrays of all of them."""
         states: list[dict[str, Any]] = []
         arrays: dict[str, Array] = {}
-        for i, callback in enumerate(self._callbacks if self._checkpoint is not None else ()):
+        for i, callback in enumerate(self._callbacks):
             state = {k: v.item() if isinstance(v, np.generic) else v for k, v in callback.state_dict().items()}
             arrays |= {f"{TRAINING}callback {i}/{k}": v for k, v in state.items() if isinstance(v, np.ndarray)}
             states.append({k: v for k, v in state.items() if not isinstance(v, np.ndarray)})

@@ -207,6 +207,10 @@ def test_what_cannot_be_kept_is_refused_before_the_first_step(tmp_path):
     assert steps(ValueError, "no/run.ckpt: cannot be written .no such folder.", tmp_path / "no" / "run.ckpt") == 0
     assert steps(ValueError, "is not a file", tmp_path) == 0
     assert steps(TypeError, "Remembers has 'it', which cannot be kept", tmp_path / "c", Remembers({1, 2})) == 0
+    with pytest.raises(TypeError, match="the classes are bytes, which a file cannot name"):
+        network().fit(
+            X, np.array([b"a", b"b", b"c"])[Y], epochs=1, checkpoint=tmp_path / "b", callbacks=lambda *_: 1 / 0
+        )
     network().fit(X, Y, epochs=1, checkpoint=tmp_path / "c", callbacks=Remembers(np.float32(0.5)))
     other = Remembers(None)
     network().fit(X, Y, epochs=2, resume=tmp_path / "c", callbacks=other)
