@@ -74,11 +74,11 @@ def fit(
     as_given = sample_shape == tuple(data.x.shape[1:])
     if chosen.name in losses.OF_PROBABILITIES and as_given:
         losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
-    if (sample_weight is not None or class_weight is not None) and chosen.name is None:
-        raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     wanted = check_metrics(metrics, chosen)
     step_size = None if options.batch is None else options.batch * options.accumulate
     source = data.source(task, step_size, seed if shuffle else None, sample_weight)
+    if (class_weight is not None or "weight" in source.arrays) and chosen.name is None:
+        raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     if options.accumulate > 1 and source.batch is None:
         raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
     source.whole = source.whole if as_given else None

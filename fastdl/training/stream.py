@@ -74,7 +74,7 @@ def checked(item: Any, number: int, like: "tuple[Array, Array, Array | None] | N
         y = np.array(targets("fit", item[1], len(x)))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} ({what})") from None
-    weight = np.array(item[2]) if len(item) == 3 else None
+    weight = np.array(item[2]) if len(item) == 3 and item[2] is not None else None
     if like is not None and (x.shape[1:] != like[0].shape[1:] or (weight is None) != (like[2] is None)):
         kinds = [
             f"{a.shape[1:]} {'without' if w is None else 'with'} weights" for a, w in ((x, weight), (like[0], like[2]))
