@@ -118,6 +118,14 @@ def test_what_comes_back(tmp_path):
         networks.ranking("val_r2")
 
 
+def test_networks_are_ranked_by_what_some_of_them_have():
+    judged = {"rows": slice(0, 80), "validation_rows": slice(80, None)}
+    for settings, expected in (([judged, {}], [0]), ([{}, judged], [1])):
+        networks = fit(settings, seed=0)
+        assert networks.ranking() == networks.ranking("val_loss") == expected
+        assert sorted(networks.ranking("loss")) == [0, 1]
+
+
 def test_a_network_that_goes_on_training():
     """fit_many may start from what build returns, trained already or not."""
     first = fit(1, epochs=3, seed=0)[0].state_dict()
