@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from .. import init, optim
 from .._kernels import threads
 from .._kernels.loader import seconds_compiling
 from ..datasets.errors import counted, listed, path_name
-from ..training import Callback, EarlyStopping
+from ..training import EarlyStopping
 from ..training.inference import Inference
 from . import modelfile, networks, report
 from .data import Data, read_for_training
@@ -65,18 +64,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Divergence(Callback):
-    """Ends a training whose loss is no longer a number: no later step can repair the weights."""
-
-    def __init__(self) -> None:
-        self.epoch: int | None = None
-
-    def on_epoch_end(self, model: Any, epoch: int, numbers: Mapping[str, float]) -> bool:
-        if not math.isfinite(numbers["loss"]):
-            self.epoch = epoch
-        return self.epoch is not None
-
-
 def _fit(
     model: Any,
     preparation: Preparation,
@@ -89,28 +76,26 @@ def _fit(
     targets = labels
     if preparation.outputs is not None:
         targets = preparation.outputs.transform(labels.reshape(-1, 1))
-    divergence = _Divergence()
-    callbacks: list[Callback] = [divergence]
-    if settings.patience is not None:
-        callbacks.append(EarlyStopping("val_loss", patience=settings.patience))
-    model.fit(
-        inputs[train],
-        targets[train],
-        loss=modelfile.loss_of(preparation),
-        optimizer=optim.get(settings.optimizer, lr=settings.lr),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        validation_data=(inputs[validation], targets[validation]),
-        seed=preparation.seed,
-        metrics=() if preparation.outputs is not None else ("accuracy",),
-        augment=networks.changes(settings, inputs[train]),
-        callbacks=callbacks,
-    )
-    if divergence.epoch is not None:
-        raise CommandError(
-            f"the loss is no longer a number after epoch {divergence.epoch + 1}: the learning rate {settings.lr:g} is "
-            f"too large; try --lr {settings.lr / 10:g}"
+    patience = settings.patience
+    try:
+        model.fit(
+            inputs[train],
+            targets[train],
+            loss=modelfile.loss_of(preparation),
+            optimizer=optim.get(settings.optimizer, lr=settings.lr),
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            validation_data=(inputs[validation], targets[validation]),
+            seed=preparation.seed,
+            metrics=() if preparation.outputs is not None else ("accuracy",),
+            augment=networks.changes(settings, inputs[train]),
+            callbacks=() if patience is None else EarlyStopping("val_loss", patience=patience),
         )
+    except FloatingPointError:
+        raise CommandError(
+            f"the loss is no longer a number in epoch {model.history.epochs + 1}: the learning rate {settings.lr:g} is "
+            f"too large; try --lr {settings.lr / 10:g}"
+        ) from None
 
 
 def _keep_interrupted(model: Any, preparation: Preparation, settings: networks.Settings, out: str) -> int:
