@@ -63,15 +63,28 @@ def check_path(caller: str, path: Any) -> None:
         raise ModelFileError(path, "is no path, it contains a null character")
 
 
+def check_place(path: Path) -> str:
+    """Where a file of this path would lie; refuses what could not be written there."""
+    target = os.path.realpath(path)  # a link keeps pointing to its file
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ModelFileError(path, "is not a file; give the path of a file")
+    folder = os.path.dirname(target)
+    for wrong, reason in (
+        (not os.path.isdir(folder), "no such folder"),
+        (not os.access(folder, os.W_OK | os.X_OK), "Permission denied"),
+    ):
+        if wrong:
+            raise ModelFileError(path, f"cannot be written ({reason}); check the folder and the disk")
+    return target
+
+
 def write(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     """Write a file: beside the target, then put in its place in one step, so that it is there whole or as it was."""
     import safetensors.numpy
 
     content = safetensors.numpy.save(dict(arrays), metadata=dict(metadata))
-    target = os.path.realpath(path)  # a link keeps pointing to its file
+    target = check_place(path)
     folder = os.path.dirname(target)
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise ModelFileError(path, "is not a file; give the path of a file")
     temporary = os.path.join(folder, f".fastdl-{secrets.token_hex(8)}.tmp")
     try:
         try:

@@ -134,6 +134,24 @@ def test_what_fit_refuses(entry, error, message):
         network().fit(*images(), augment=entry)
 
 
+@pytest.mark.parametrize(
+    ("changed", "got"),
+    [
+        (lambda x: x[:1], r"\(1, 1, 4, 4\)"),
+        (lambda x: F.reshape(x, (8, 16)), r"\(8, 16\)"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_what_an_entry_returns_has_the_shape_that_it_says(changed, got):
+    class Other(augment.Augmentation):
+        def __call__(self, x, *, seed, step, node=0):
+            return changed(x)
+
+    model = nn.Sequential(nn.Flatten(), nn.Dense(16, 2))
+    with pytest.raises(ValueError, match=rf"Other\(\) returned {got} for 8 samples; expected \(8, 1, 4, 4\)"):
+        model.fit(np.zeros((8, 1, 4, 4), np.float32), np.arange(8) % 2, epochs=1, augment=Other())
+
+
 def test_what_is_no_image():
     model = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(), nn.Dense(6, 2))
     with pytest.raises(TypeError, match="augment is for numbers, but the model takes X"):

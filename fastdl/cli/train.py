@@ -76,7 +76,7 @@ def _fit(
     targets = labels
     if preparation.outputs is not None:
         targets = preparation.outputs.transform(labels.reshape(-1, 1))
-    callbacks = [] if settings.patience is None else [EarlyStopping("val_loss", patience=settings.patience)]
+    patience = settings.patience
     try:
         model.fit(
             inputs[train],
@@ -89,12 +89,12 @@ def _fit(
             seed=preparation.seed,
             metrics=() if preparation.outputs is not None else ("accuracy",),
             augment=networks.changes(settings, inputs[train]),
-            callbacks=callbacks,
+            callbacks=() if patience is None else EarlyStopping("val_loss", patience=patience),
         )
-    except FloatingPointError as error:
+    except FloatingPointError:
         raise CommandError(
-            f"the loss is no longer a number: the learning rate {settings.lr:g} is too large; try --lr "
-            f"{settings.lr / 10:g} ({error})"
+            f"the loss is no longer a number in epoch {model.history.epochs + 1}: the learning rate {settings.lr:g} is "
+            f"too large; try --lr {settings.lr / 10:g}"
         ) from None
 
 

@@ -4,8 +4,8 @@ What happens to a sample follows from (seed, step, node) and its number in the b
 bits run after run and for any number of threads. In a training plan the step is a number in memory that changes, so
 seed and step are inputs of the primitives; node tells the changes of one plan apart. They are for inputs and have no
 gradient.
-Letters: x (N, ..., H, W) the images, y the result, k_i = floor(mix(key + (i + 1) 0x9E3779B97F4A7C15) / 2**40) the random
-number i of 24 bits, with key and mix as in ``dropout``.
+Letters: x (N, ..., H, W) the images, y the result, k_i = floor(mix(key + (i + 1) 0x9E3779B97F4A7C15) / 2**40) the
+random number i of 24 bits, with key and mix as in ``dropout``.
 """
 
 import math

@@ -11,13 +11,11 @@ from .. import init
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from ..training.fit import fit
+from ..training.given import samples_in_memory, targets_in_memory
 from ..training.history import History
 from ..training.inference import Metric, judge
-from ..training.inputs import samples, targets
 from ..training.interrupt import InterruptGuard
 from ..training.progress import Bar
-from ..training.rows import is_file
-from ..training.sparse import is_sparse
 from ..tree import flatten
 from .crew import Crew
 from .kinds import Data, Kind, Kinds
@@ -85,10 +83,10 @@ def fit_many(
     """
     _refuse(others)
     compiled_before, start = seconds_compiling(), time.perf_counter()
-    x = _in_memory("X", X)
+    x = samples_in_memory("fit_many", "X", X)
     if len(x) == 0:
         raise ValueError("fit_many: X has no samples")
-    data = Data(x, targets("fit_many", y, len(x)), sample_weight, classes)
+    data = Data(x, targets_in_memory("fit_many", "y", y, len(x)), sample_weight, classes)
     defaults = {"loss": loss, "optimizer": optimizer, "lr": lr, "epochs": epochs, "batch_size": batch_size}
     defaults |= {"shuffle": shuffle, "seed": seed, "class_weight": class_weight}
     networks = split(build, settings, len(x), dict.fromkeys(OPTIONS) | defaults)
@@ -98,17 +96,6 @@ def fit_many(
     seconds = {"compile": seconds_compiling() - compiled_before}
     seconds["plan"] = time.perf_counter() - start - seconds["compile"]
     return _Training(networks, kinds, crew, validation).run(seconds, progress)
-
-
-def _in_memory(name: str, X: Any) -> Array:
-    """Samples, which all networks read where they lie."""
-    if is_file(X) or is_sparse(X):
-        remedy = "X.toarray()" if is_sparse(X) else "np.array(np.load(path))"
-        raise TypeError(
-            f"fit_many: {name} is a {type(X).__name__}; many networks share an array in memory: pass {remedy}, or "
-            "train them with model.fit"
-        )
-    return samples("fit_many", name, X)
 
 
 def _refuse(others: dict[str, Any]) -> None:
@@ -160,12 +147,12 @@ class _Validation:
             return
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError("fit_many: validation_data must be a pair (X, y)")
-        vx = _in_memory("validation_data X", given[0])
+        vx = samples_in_memory("fit_many", "validation_data X", given[0])
         if vx.shape[1:] != x.shape[1:] or len(vx) == 0:
             raise ValueError(
                 f"fit_many: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})"
             )
-        self._given = vx, targets("fit_many", given[1], len(vx))
+        self._given = vx, targets_in_memory("fit_many", "validation_data y", given[1], len(vx))
         for kind in dict.fromkeys(kinds):
             kind.encode(self._given[1])
         for network in networks:

@@ -9,8 +9,9 @@ from .. import datasets, init
 from ..ops import Array
 from ..options import is_integer
 from ..training import losses
+from ..training.given import samples_in_memory, targets_in_memory
 from ..training.inference import Inference, Metric, check_metrics, judge
-from ..training.inputs import check_seed, positive, samples, targets
+from ..training.inputs import check_seed, positive
 from .fit import fit_many
 from .result import Networks
 from .settings import named, rows_of
@@ -21,10 +22,11 @@ class Scores:
     """What ``cross_validate`` found. ``folds``: a dict for each network with setting, repeat, fold and the numbers on
     the rows that it did not see; ``networks``: the networks in that order, as ``fit_many`` returned them."""
 
-    def __init__(self, settings: list[dict[str, Any]], networks: Networks, folds: list[dict[str, Any]]) -> None:
-        self._settings, self.networks, self.folds = settings, networks, folds
-        known = {"repeat", "fold", *[key for setting in settings for key in setting]}
-        self._names = [name for name in folds[0] if name not in known]
+    def __init__(
+        self, settings: list[dict[str, Any]], networks: Networks, folds: list[dict[str, Any]], names: list[str]
+    ) -> None:
+        """``names``: of the numbers; what has the same name in a setting gives way to them."""
+        self._settings, self.networks, self.folds, self._names = settings, networks, folds, names
 
     def table(self) -> list[dict[str, Any]]:
         """A dict for each setting: the mean of each number over folds and repeats, and as ``<name>_std`` the standard
@@ -43,6 +45,11 @@ class Scores:
     def best(self, monitor: str | None = None) -> dict[str, Any]:
         """The setting with the best mean of ``monitor``, None: "loss". Larger is better for accuracy, dice and r2."""
         name = "loss" if monitor is None else monitor
+        if monitor is None and len({str(setting.get("loss")) for setting in self._settings}) > 1:
+            raise ValueError(
+                "best: monitor is None, but the settings have several losses, whose values cannot be compared; name a "
+                f"metric: the scores have {', '.join(self._names)}"
+            )
         if name not in self._names:
             raise ValueError(f"best: monitor is {monitor!r}; the scores have {', '.join(self._names)}")
         sign = -1.0 if name.endswith(("accuracy", "dice", "r2")) else 1.0
@@ -90,8 +97,8 @@ def cross_validate(
     >>> len(scores.folds), scores.best("accuracy")
     (10, {'width': 16})
     """
-    x = samples("cross_validate", "X", X)
-    labels = targets("cross_validate", y, len(x))
+    x = samples_in_memory("cross_validate", "X", X)
+    labels = targets_in_memory("cross_validate", "y", y, len(x))
     count = positive("repeats", repeats, "cross_validate")
     seed = init.fresh_seed() if seed is None else check_seed(seed)
     if not isinstance(settings, Sequence) or not settings or not all(isinstance(s, Mapping) for s in settings):
@@ -100,6 +107,10 @@ def cross_validate(
         for key in ("rows", "validation_rows"):
             if key in setting:
                 raise ValueError(f"cross_validate: {named(i, setting)}: {key!r} is what folds are for; leave it out")
+        loss = setting.get("loss", options.get("loss"))
+        if loss is None:  # fit chooses between two, and what fits one of classes fits the other
+            loss = "mse" if labels.dtype.kind == "f" else "cross_entropy"
+        check_metrics(metrics, losses.get(loss), "cross_validate")
     pairs = [pair for repeat in range(count) for pair in _pairs(folds, labels, stratify, seed + repeat, len(x))]
     every = [{"seed": seed + k, **setting, "rows": train} for setting in settings for k, (train, _) in enumerate(pairs)]
     networks = fit_many(build, every, x, labels, **options)
@@ -115,7 +126,7 @@ def cross_validate(
         numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics))
     nothing = dict.fromkeys(next(found for found in numbers if found), float("nan"))
     scored = [{**place, **nothing, **found} for place, found in zip(places, numbers, strict=True)]
-    return Scores([dict(setting) for setting in settings], networks, scored)
+    return Scores([dict(setting) for setting in settings], networks, scored, list(nothing))
 
 
 def _score(
@@ -136,7 +147,11 @@ def _pairs(folds: Any, labels: Array, stratify: bool | None, seed: int, samples:
         by_class = labels.ndim == 1 and labels.dtype.kind != "f" if stratify is None else bool(stratify)
         parts = datasets.split_indices(labels, sizes, seed=seed, stratify=by_class)
         return [(np.sort(np.concatenate([*parts[:k], *parts[k + 1 :]])), np.sort(p)) for k, p in enumerate(parts)]
-    if not isinstance(folds, Sequence) or not folds or any(len(pair) != 2 for pair in folds):
+    if (
+        not isinstance(folds, Sequence)
+        or not folds
+        or any(not isinstance(p, (tuple, list)) or len(p) != 2 for p in folds)
+    ):
         raise TypeError(
             "cross_validate: folds must be a number of parts, or pairs (rows to train on, rows to judge on)"
         )

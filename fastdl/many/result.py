@@ -86,7 +86,7 @@ class Networks(Sequence[Any]):
         None: "val_loss" if there is one, else "loss". Larger is better for names that end in accuracy, dice or r2.
         """
         last = {i: h.last for i, h in enumerate(self.histories) if i not in self.errors and h.epochs}
-        names = list(next(iter(last.values()), {}))
+        names = list(dict.fromkeys(name for numbers in last.values() for name in numbers))
         if monitor is None:
             monitor = "val_loss" if "val_loss" in names else "loss"
         elif monitor not in names:

@@ -28,11 +28,14 @@ class ArchitectureError(ValueError):
 
 def metadata(model: Module, extra: dict[str, Any] | None) -> dict[str, str]:
     """The metadata of a file that holds the arrays of ``model.state_dict()``."""
+    classes = None if model.classes is None else np.asarray(model.classes)
+    if classes is not None and classes.dtype.kind == "S":
+        raise TypeError("save: the classes are bytes, which a file cannot name: train with text, y.astype(str)")
     about = {
         "format": FORMAT,
         "architecture": describe(model),
         "loss": model.loss if isinstance(model.loss, str) else None,
-        "classes": None if model.classes is None else np.asarray(model.classes).tolist(),
+        "classes": None if classes is None else classes.tolist(),
         "input_shape": None if model.input_shape is None else [int(n) for n in model.input_shape],
         "dtype": model.dtype.name,
         "extra": extra,

@@ -92,11 +92,13 @@ class Place(NamedTuple):
 
 def as_checkpoint(value: Any) -> Checkpoint | None:
     """What ``fit`` was given as ``checkpoint``."""
-    if value is None or isinstance(value, Checkpoint):
-        return value
-    if isinstance(value, (str, os.PathLike)):
-        return Checkpoint(value)
-    raise TypeError(f"fit: checkpoint is a {type(value).__name__}; expected a path or a training.Checkpoint")
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike, Checkpoint)):
+        raise TypeError(f"fit: checkpoint is a {type(value).__name__}; expected a path or a training.Checkpoint")
+    found = value if isinstance(value, Checkpoint) else Checkpoint(value)
+    storage.check_place(found.file(0))  # before an epoch of hours is trained
+    return found
 
 
 def digest(*arrays: Array | None) -> str:
@@ -107,7 +109,8 @@ def digest(*arrays: Array | None) -> str:
             found.update(b"none")
             continue
         found.update(f"{array.shape} {array.dtype}".encode())
-        for i in np.unique(np.linspace(0, len(array) - 1, _ROWS).astype(np.int64)):
+        places = np.linspace(0, len(array) - 1, _ROWS) if len(array) else ()
+        for i in np.unique(np.asarray(places, np.int64)):
             found.update(np.ascontiguousarray(array[i]).tobytes()[:_ROW_BYTES])
     return found.hexdigest()
 
@@ -143,6 +146,9 @@ class Keeper:
         self._model, self._memory, self._callbacks, self._history = model, memory, callbacks, history
         self._written: list[str] = []
         self._last = time.monotonic()
+        if checkpoint is not None:  # what cannot be kept is found before the first step
+            self._states()
+            model.file_metadata()
 
     @property
     def newest(self) -> str | None:
@@ -171,11 +177,8 @@ class Keeper:
         self._memory.to_model()
         arrays = {**self._model.state_dict()}
         arrays |= {f"{TRAINING}{name}": np.array(a) for name, a in self._memory.beside_the_model().items()}
-        states = []
-        for i, callback in enumerate(self._callbacks):
-            state = dict(callback.state_dict())
-            arrays |= {f"{TRAINING}callback {i}/{k}": v for k, v in state.items() if isinstance(v, np.ndarray)}
-            states.append({k: v for k, v in state.items() if not isinstance(v, np.ndarray)})
+        states, kept = self._states()
+        arrays |= kept
         about = {
             "format": FORMAT,
             **place._asdict(),
@@ -188,6 +191,24 @@ class Keeper:
         storage.write(file, arrays, {**self._model.file_metadata(), KEY: json.dumps(about)})
         self._forget(file)
         self._last = time.monotonic()
+
+    def _states(self) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+        """What callbacks keep: of each a dict for JSON, and the arrays of all of them."""
+        states: list[dict[str, Any]] = []
+        arrays: dict[str, Array] = {}
+        for i, callback in enumerate(self._callbacks):
+            state = {k: v.item() if isinstance(v, np.generic) else v for k, v in callback.state_dict().items()}
+            arrays |= {f"{TRAINING}callback {i}/{k}": v for k, v in state.items() if isinstance(v, np.ndarray)}
+            states.append({k: v for k, v in state.items() if not isinstance(v, np.ndarray)})
+            for name, value in states[-1].items():
+                try:
+                    json.dumps(value)
+                except (TypeError, ValueError) as error:
+                    raise TypeError(
+                        f"fit: checkpoint: state_dict of the callback {type(callback).__name__} has {clipped(name)}, "
+                        f"which cannot be kept ({error}); expected numbers, text, lists and dicts of them, or arrays"
+                    ) from None
+        return states, arrays
 
     def _forget(self, newest: str) -> None:
         """Delete those of our files that are no longer to be kept."""
@@ -249,6 +270,7 @@ class Saved:
         for name, array in expected.items():
             if name not in kept or kept[name].shape != array.shape or kept[name].dtype != array.dtype:
                 raise ModelFileError(self._path, f"has no array {name!r} {array.shape} {array.dtype}")
+        self._arrays = {k: kept[k] for k in kept if k not in expected}  # the callbacks' have still to be given back
         model.load_state_dict(arrays)
         memory.from_model()
         for name, array in expected.items():

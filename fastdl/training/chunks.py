@@ -45,6 +45,7 @@ class ChunkSource(Source):
         self._block = max(1, min(self._rows // _BLOCKS_OF_CHUNK, _BLOCK_BYTES // row_bytes))
         self._buffers = [self._buffer() for _ in range(2 if self._rows < len(x) else 1)]
         self.arrays = self._buffers[0]
+        self._reader: Ahead[Piece] | None = None
 
     def _buffer(self) -> dict[str, Array]:
         weight = None if self._weight is None else self._weight[:1]
@@ -56,13 +57,17 @@ class ChunkSource(Source):
         return [self._x[:16], self._y[:1024], *([] if self._weight is None else [self._weight])]
 
     def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
+        if self._reader is not None:
+            self._reader.close()  # whoever begins anew in the midst of an epoch needs the buffers
         with closing(Ahead(lambda stopped: self._read(stopped, epoch, done))) as ahead:
+            self._reader = ahead
             yield from ahead
 
     def _read(self, stopped: threading.Event, epoch: int, done: int) -> Iterator[Piece]:
         """The chunks of an epoch in the two buffers by turns; a buffer is filled when its last chunk is used up."""
         string = list(self._string(epoch))
-        for chunk in range(done // self._rows, -(-len(self._x) // self._rows)):
+        chunks = -(-len(self._x) // self._rows)
+        for chunk in range(min(done // self._rows, chunks - 1), chunks):
             first = chunk * self._rows
             samples = min(self._rows, len(self._x) - first)
             buffer = self._buffers[chunk % len(self._buffers)]

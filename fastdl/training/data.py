@@ -9,7 +9,7 @@ from . import losses
 from .chunks import CHUNK_BYTES, ChunkSource
 from .given import samples_of, targets_of
 from .inputs import check_weights, positive
-from .rows import ArrayRows, Rows, is_file, rows_of
+from .rows import Rows, is_file, rows_of
 from .sources import MemorySource, Source
 from .sparse import SparseRows, is_sparse
 from .stream import Batches, StreamSource
@@ -115,7 +115,7 @@ def opened(X: Any, y: Any, chunk_bytes: int | None, epochs: int) -> Data:
         raise ValueError("fit: X has no samples")
     if rows.dtype.kind not in "biuf":
         raise TypeError(f"fit: X has dtype {rows.dtype}; expected an array of numbers (N, ...)")
-    if rows.row_bytes * len(rows) <= (chunk_bytes or CHUNK_BYTES) and not isinstance(rows, ArrayRows):
+    if rows.row_bytes * len(rows) <= (chunk_bytes or CHUNK_BYTES) and is_file(X):
         return Data(rows[:], targets_of("fit", y, len(rows)))
     wanted = rows_of("fit", "y", y)
     if len(wanted) != len(rows):

@@ -17,7 +17,7 @@ from .data import Data, opened
 from .given import samples_of, targets_of
 from .history import History
 from .inference import Inference, Metric, check_metrics
-from .inputs import augmented, check_seed, positive
+from .inputs import augmented, check_seed, described_weights, positive
 from .loop import Loop
 from .regularization import step_options
 from .statistics import interval
@@ -74,11 +74,11 @@ def fit(
     as_given = sample_shape == tuple(data.x.shape[1:])
     if chosen.name in losses.OF_PROBABILITIES and as_given:
         losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
-    if (sample_weight is not None or class_weight is not None) and chosen.name is None:
-        raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     wanted = check_metrics(metrics, chosen)
-    step_size = batch_size if batch_size is None else positive("batch_size", batch_size) * options.accumulate
+    step_size = None if options.batch is None else options.batch * options.accumulate
     source = data.source(task, step_size, seed if shuffle else None, sample_weight)
+    if (class_weight is not None or "weight" in source.arrays) and chosen.name is None:
+        raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     if options.accumulate > 1 and source.batch is None:
         raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
     source.whole = source.whole if as_given else None
@@ -95,15 +95,17 @@ def fit(
         "arrays of the model": structure(model),
         "optimizer": described(chosen_optimizer),
         "loss": described(chosen.name or chosen.function),
-        "batch_size": batch_size if options.accumulate > 1 else source.batch,
+        "batch_size": options.batch if options.accumulate > 1 else source.batch,
         **options.described(),
-        "label_smoothing": label_smoothing,
+        "label_smoothing": float(label_smoothing),
         "shuffle": bool(shuffle),
         "metrics": [described(m) for m in wanted],
         "validation_data": validation is not None,
         "callbacks": [type(c).__name__ for c in hooks],
         "augment": [repr(e) if isinstance(e, Augmentation) else described(e) for e in entries],
-        "chunk_bytes": chunk_bytes,
+        "chunk_bytes": None if chunk_bytes is None else int(chunk_bytes),
+        "classes": None if task.classes is None else [str(label) for label in task.classes],
+        "class_weight": described_weights(class_weight),
         "precision": current_precision(),
         "the number of samples": source.count,
         "data": digest(*source.looked_at()),

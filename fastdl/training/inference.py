@@ -80,7 +80,7 @@ class Inference:
         parameters, _, buffers, _ = self._arrays()
         values = [*parameters, *buffers]
         if len(x) <= batch_size:
-            (y,) = self._plan(Spec(x.shape, dtype))([np.ascontiguousarray(x, dtype), *values])
+            (y,) = self._plan(Spec(x.shape, dtype))([np.ascontiguousarray(x[:], dtype), *values])
             return y
         values = [prepared(a) for a in values]
         whole = len(x) // batch_size * batch_size

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Array
-from ..options import is_integer
+from ..options import is_integer, is_number
 
 _PIECE = 2**18  # numbers looked at at once: a mask of the whole array would be as large as the images themselves
 
@@ -124,6 +124,13 @@ def weights(sample_weight: Any, class_weight: Any, y: Array, classes: list[Any] 
     return result
 
 
+def described_weights(class_weight: Any) -> Any:
+    """A checked ``class_weight`` in words and numbers that JSON has."""
+    if isinstance(class_weight, Mapping):
+        return sorted([str(label), float(weight)] for label, weight in class_weight.items())
+    return class_weight
+
+
 def check_weights(sample_weight: Any, count: int) -> Array:
     """The weight of each of ``count`` samples."""
     given = np.asarray(sample_weight)
@@ -152,4 +159,7 @@ def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array
     unknown = [label for label in class_weight if label not in classes]
     if unknown:
         raise ValueError(f"fit: class_weight names {unknown[0]!r}, which is none of the classes {classes}")
+    for label, weight in class_weight.items():
+        if not is_number(weight) or not 0 <= weight < np.inf:
+            raise ValueError(f"fit: class_weight of {label!r} is {weight!r}; expected a finite number of at least 0")
     return np.array([float(class_weight.get(label, 1.0)) for label in classes])

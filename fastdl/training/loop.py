@@ -71,7 +71,7 @@ class Loop:
                 compiling = seconds_compiling() - compiled_before  # of what only validation and callbacks need
                 history.seconds["compile"] += compiling
                 history.seconds["train"] = time.perf_counter() - start - compiling
-                if guard.hit:
+                if guard.hit and history.stopped != "not finite":
                     history.stopped = "interrupted"
                 with guard.open():
                     for callback in self._callbacks:

@@ -18,7 +18,7 @@ from ..graph import Node
 from ..ops import Array
 from ..stepwise import run_op_by_op
 from .checkpoint import Place
-from .interrupt import InterruptGuard
+from .interrupt import Interrupted, InterruptGuard
 from .step import Recorded
 from .steps import Steps
 
@@ -79,14 +79,17 @@ class Watch:
         memory, before = self._steps.memory, self._place
         text, after = "", f"between the steps {before.steps} and {place.steps - 1}"
         if self._steps.source.repeats:
-            good = self._again(place.steps - before.steps)
-            if good < place.steps - before.steps:
-                self._again(good + 1, copy_after=good)
-                after = f"after step {self._place.steps} of epoch {self._epoch}"
-                position = int(memory.arrays["position"]) - self._steps.last
-                self._put_back()
-                memory.arrays["position"][...] = position
-                text = cause(self._model, self._steps.record, self._steps.arrays)
+            try:
+                good = self._again(place.steps - before.steps)
+                if good < place.steps - before.steps:
+                    self._again(good + 1, copy_after=good)
+                    after = f"after step {self._place.steps} of epoch {self._epoch}"
+                    position = int(memory.arrays["position"]) - self._steps.last
+                    self._put_back()
+                    memory.arrays["position"][...] = position
+                    text = cause(self._model, self._steps.record, self._steps.arrays)
+            except (Interrupted, KeyboardInterrupt):  # nobody wants to wait for the cause; the error itself stays
+                text = ", and Ctrl-C ended the search for the cause"
         self._put_back()
         memory.to_model()
         largest = float(np.abs(memory.arrays["flat"]).max(initial=0))
@@ -139,17 +142,17 @@ def cause(model: Any, record: Callable[[], Recorded], arrays: Mapping[str, Array
 
     given = {tensor: arrays[name] for name, tensor in step.inputs.items()}
     new = [new for old, new in step.updates if old is step.inputs["flat"]]
-    results = [step.value, *new, *([] if step.grad is None else [step.grad])]
-    loss, *_, grad = run_op_by_op(step.graph, given, results, look)
+    grads = [] if step.grad is None else [step.grad]
+    loss, *others = run_op_by_op(step.graph, given, [step.value, *new, *grads], look)
     text = f", whose loss is {float(loss):.4g}"
     if not found:
         return text
     node, wrong = found[0]
     text += f". The first op at fault, in {_where(node, step, calls)}, is {wrong}"
-    norm = float(np.linalg.norm(grad.astype(np.float64)))
+    norm = float(np.linalg.norm(others[-1].astype(np.float64))) if grads else math.nan
     if node.primitive.name in _PARTLY_DEFINED:
         text += " (keep its arguments where it is defined and its result is small, as by F.maximum(x, 1e-6))"
-    elif step.grad is not None and math.isfinite(norm):
+    elif math.isfinite(norm):
         text += f"; the gradient's norm is {norm:.3g}"
     return text
 

@@ -63,4 +63,5 @@ def step_options(l1: Any, l2: Any, accumulate: Any, ema: Any, batch_size: int | 
         raise ValueError(f"fit: ema is {ema!r}; expected None or a decay from 0 to below 1, usually 0.99 to 0.9999")
     if accumulate > 1 and batch_size is None:
         raise ValueError(f"fit: accumulate is {accumulate}, but batch_size is None, all samples at once; give a number")
-    return StepOptions(float(l1), float(l2), int(accumulate), None if ema is None else float(ema), batch_size)
+    size = None if batch_size is None else positive("batch_size", batch_size)
+    return StepOptions(float(l1), float(l2), int(accumulate), None if ema is None else float(ema), size)

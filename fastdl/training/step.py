@@ -270,8 +270,15 @@ def _forward(
     else:
         x = gather("x", batch_dtype(inputs["x"], model))
     for i, change in enumerate(memory.augment):
+        expected = batch, *change.output_shape(tuple(x.shape[1:]))
         # The layers of dropout count their nodes from 0 on.
         x = change(x, seed=inputs["seed"], step=inputs["step"], node=-1 - i)
+        got = tuple(x.shape) if hasattr(x, "shape") else type(x).__name__
+        if got != expected:
+            raise ValueError(
+                f"fit: augment: {change!r} returned {got} for {batch} samples; expected {expected}, as it says itself "
+                "in output_shape"
+            )
     y = gather("y", memory.targets)
     buffers = [inputs[name] for name in inputs if name.startswith("buffer ")]
     outputs = model.apply(

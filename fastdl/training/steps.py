@@ -35,8 +35,9 @@ class Steps:
                 self._run(rest)
             except ValueError as error:  # the full batch is well: the model wants more samples, as batch_norm does
                 count = source.count or 0
+                size = memory.options.batch if memory.options.accumulate > 1 and memory.options.batch else size
                 raise ValueError(
-                    f"fit: {count} samples in batches of {size} leave {rest} for the last one, which is too "
+                    f"fit: {count} samples in batches of {size} leave {count % size} for the last one, which is too "
                     f"few for the model; {_another(count, size)} ({error})"
                 ) from None
 
@@ -60,6 +61,7 @@ class Steps:
         self.memory.arrays["position"][...] = piece.done
         size = self.source.batch or piece.samples
         waiting, rest = divmod(piece.samples - piece.done, size)
+        self.last = piece.done % size or size  # nothing may be left to do, and statistics look at the last step
         run = self._run(size) if waiting else None
         while run is not None and waiting:
             alone, steps = self._pace.next(1 if one_by_one else waiting)

@@ -74,7 +74,7 @@ def checked(item: Any, number: int, like: "tuple[Array, Array, Array | None] | N
         y = np.array(targets("fit", item[1], len(x)))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} ({what})") from None
-    weight = np.array(item[2]) if len(item) == 3 else None
+    weight = np.array(item[2]) if len(item) == 3 and item[2] is not None else None
     if like is not None and (x.shape[1:] != like[0].shape[1:] or (weight is None) != (like[2] is None)):
         kinds = [
             f"{a.shape[1:]} {'without' if w is None else 'with'} weights" for a, w in ((x, weight), (like[0], like[2]))
@@ -108,6 +108,8 @@ class StreamSource(Source):
                 f"fit: X gave no batch in epoch {epoch + 1}: if it gives its batches only once, pass a function that "
                 "returns a fresh iterator"
             )
+        if seen <= done:
+            yield Piece(arrays, count, count)  # for those who look at the last batch
 
     def _read(self, stopped: threading.Event) -> Iterator[dict[str, Array]]:
         with closing(self._batches.epoch()) as batches:

@@ -58,13 +58,26 @@ def test_values_and_given_folds():
         ({"repeats": 0}, ValueError, "cross_validate: repeats is 0"),
         ({"settings": []}, TypeError, "settings must be a list of dicts"),
         ({"settings": [{"rows": [1]}]}, ValueError, "'rows' is what folds are for"),
+        ({"metrics": ("auc",), "build": None}, ValueError, "metric 'auc' is unknown"),
+        ({"metrics": ("r2",), "build": None}, ValueError, "metric 'r2' does not fit"),
+        ({"folds": [1, 2]}, TypeError, "folds must be a number of parts, or pairs"),
+        ({"X": "x.npy"}, TypeError, "cross_validate: X is a str; many networks share an array in memory"),
         ({"callbacks": []}, TypeError, "callbacks is not supported"),
         ({"folds": 40}, ValueError, "stratify=False"),
     ],
 )
 def test_errors(options, error, words):
     with pytest.raises(error, match=words):
-        fd.cross_validate(dense, POINTS, SIGNS, epochs=1, **options)
+        fd.cross_validate(**{"build": dense, "X": POINTS, "y": SIGNS, "epochs": 1, **options})
+
+
+def test_settings_with_losses_of_their_own():
+    settings = [{"loss": "mse"}, {"loss": "mae"}]
+    scores = fd.cross_validate(dense, POINTS, VALUES, folds=2, settings=settings, epochs=1, metrics=("rmse",))
+    assert all(isinstance(row["loss"], float) and row["rmse"] > 0 for row in scores.table())
+    assert scores.best("rmse") in settings
+    with pytest.raises(ValueError, match="several losses, whose values cannot be compared.* loss, rmse"):
+        scores.best()
 
 
 def test_a_failed_network_has_no_score():

@@ -118,6 +118,14 @@ def test_what_comes_back(tmp_path):
         networks.ranking("val_r2")
 
 
+def test_networks_are_ranked_by_what_some_of_them_have():
+    judged = {"rows": slice(0, 80), "validation_rows": slice(80, None)}
+    for settings, expected in (([judged, {}], [0]), ([{}, judged], [1])):
+        networks = fit(settings, seed=0)
+        assert networks.ranking() == networks.ranking("val_loss") == expected
+        assert sorted(networks.ranking("loss")) == [0, 1]
+
+
 def test_a_network_that_goes_on_training():
     """fit_many may start from what build returns, trained already or not."""
     first = fit(1, epochs=3, seed=0)[0].state_dict()
@@ -179,6 +187,12 @@ def test_data_outside_of_memory_are_refused(tmp_path):
     for X in (tmp_path / "x.npy", np.load(tmp_path / "x.npy", mmap_mode="r")):
         with pytest.raises(TypeError, match=r"share an array in memory: pass np.array\(np.load\(path\)\)"):
             fit(1, X=X)
+    with pytest.raises(TypeError, match="fit_many: y is a .*Path; many networks share an array in memory"):
+        fd.fit_many(dense, 1, POINTS, tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", SIGNS)
+    labels = np.load(tmp_path / "y.npy", mmap_mode="r")  # labels are made ready in memory in any case
+    networks = fd.fit_many(dense, 1, POINTS, labels, epochs=1, seed=0)
+    assert networks[0].history["loss"] == fd.fit_many(dense, 1, POINTS, SIGNS, epochs=1, seed=0)[0].history["loss"]
 
 
 def interrupted(seconds, settings, **options):

@@ -160,6 +160,63 @@ def test_another_call_is_refused_and_the_difference_named(tmp_path):
     refused("has 2 epochs behind it, and epochs is 1", epochs=1)
 
 
+def test_weights_and_classes_of_files_are_the_same_as_well(tmp_path):
+    paths = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(paths[0], X)
+    np.save(paths[1], Y)
+    options = {"seed": 3, "chunk_bytes": 200, "batch_size": 8}
+    weighed = {**options, "class_weight": {0: 1.0, 1: 2.0}, "classes": [0, 1, 2]}
+    path = tmp_path / "run.ckpt"
+    network().fit(*paths, epochs=1, checkpoint=path, **weighed)
+    for change, match in (
+        ({"class_weight": {0: 1.0, 1: 3.0}}, "class_weight was .* and is"),
+        ({"class_weight": None}, "class_weight was .* and is absent"),
+        ({"classes": [2, 1, 0]}, r"classes was \['0', '1', '2'\] and is \['2', '1', '0'\]"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            network().fit(*paths, epochs=2, resume=path, **{**weighed, **change})
+    assert network().fit(*paths, epochs=2, resume=path, **weighed).epochs == 2
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    path = tmp_path / "run.ckpt"
+    options = {"batch_size": np.int64(8), "accumulate": np.int64(2), "label_smoothing": np.float32(0.125)}
+    network().fit(X, Y, epochs=1, seed=0, checkpoint=path, l2=np.float32(0.5), chunk_bytes=np.int64(500), **options)
+    plain = {"batch_size": 8, "accumulate": 2, "label_smoothing": 0.125, "l2": 0.5, "chunk_bytes": 500}
+    assert network().fit(X, Y, epochs=2, resume=path, **plain).epochs == 2
+
+
+class Remembers(Callback):
+    def __init__(self, what):
+        self.what = what
+
+    def state_dict(self):
+        return {"it": self.what}
+
+    def load_state_dict(self, state):
+        self.what = state["it"]
+
+
+def test_what_cannot_be_kept_is_refused_before_the_first_step(tmp_path):
+    def steps(error, match, path, *callbacks):
+        counting = Stop()
+        with pytest.raises(error, match=match):
+            network().fit(X, Y, epochs=1, checkpoint=path, callbacks=[counting, *callbacks])
+        return len(counting.steps)
+
+    assert steps(ValueError, "no/run.ckpt: cannot be written .no such folder.", tmp_path / "no" / "run.ckpt") == 0
+    assert steps(ValueError, "is not a file", tmp_path) == 0
+    assert steps(TypeError, "Remembers has 'it', which cannot be kept", tmp_path / "c", Remembers({1, 2})) == 0
+    with pytest.raises(TypeError, match="the classes are bytes, which a file cannot name"):
+        network().fit(
+            X, np.array([b"a", b"b", b"c"])[Y], epochs=1, checkpoint=tmp_path / "b", callbacks=lambda *_: 1 / 0
+        )
+    network().fit(X, Y, epochs=1, checkpoint=tmp_path / "c", callbacks=Remembers(np.float32(0.5)))
+    other = Remembers(None)
+    network().fit(X, Y, epochs=2, resume=tmp_path / "c", callbacks=other)
+    assert other.what == 0.5
+
+
 def fourth_power(outputs, target):
     return np.mean(outputs**4)
 

@@ -243,6 +243,45 @@ def test_a_file_that_shrinks_while_it_is_read(files):
     assert not readers()
 
 
+def test_files_of_fewer_rows_than_a_batch(files):
+    x, y, x_path, y_path = files
+    few = [x_path.parent / name for name in ("few_x.npy", "few_y.npy")]
+    for path, array in zip(few, (x, y), strict=True):
+        np.save(path, array[:100])
+    model, other = network(), network()
+    history = model.fit(x_path, y_path, epochs=1, seed=0, validation_data=few)
+    other.fit(x, y, epochs=1, seed=0, validation_data=(x[:100], y[:100]))
+    assert history["val_loss"] == other.history["val_loss"]
+    assert np.array_equal(model.predict(few[0]), model.predict(x[:100]))
+    assert model.evaluate(*few) == model.evaluate(x[:100], y[:100])
+
+
+def test_a_small_part_of_a_map_is_loaded(files):
+    _, y, x_path, _ = files
+    every_other = np.load(x_path, mmap_mode="r")[::2]
+    history = network().fit(every_other, y[::2], epochs=1, metrics=("dice",), batch_size=None)
+    assert history["dice"]
+
+
+def test_an_epoch_that_is_begun_anew_has_the_buffers_for_itself():
+    """Training goes over steps again to find where a NaN came from, in the midst of an epoch."""
+    source = chunks_of(data(300)[0], np.arange(300))
+    first = source.pieces(0)
+    next(first)
+    second = source.pieces(0)
+    next(second)
+    assert len(readers()) == 1
+    second.close()
+    first.close()
+    assert not readers()
+
+
+def test_all_of_an_epoch_done_leaves_the_last_batch_to_be_looked_at():
+    source = chunks_of(data(300)[0], np.arange(300))
+    (piece,) = source.pieces(0, 300)
+    assert piece.samples == piece.done > 0
+
+
 class Stop(fd.training.Callback):
     """Ctrl-C after the step number ``at``."""
 

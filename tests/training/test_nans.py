@@ -9,6 +9,7 @@ import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim
 from fastdl.training import Callback, DivergenceWarning
+from fastdl.training.steps import Steps
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((50, 6)).astype(np.float32)
@@ -151,6 +152,28 @@ def test_debug_nans():
             F.log(zero)
     finally:
         fd.debug_nans(False)
+
+
+def test_a_model_without_parameters():
+    with pytest.raises(FloatingPointError, match="whose loss is inf. The first op at fault, in the loss, is mse_loss"):
+        nn.Sequential(nn.ReLU()).fit(np.full((8, 3), 1e30, np.float32), np.zeros((8, 3), np.float32), epochs=1)
+
+
+def test_ctrl_c_during_the_search_for_the_cause(monkeypatch, tmp_path):
+    """No checkpoint of a place in the midst of the search, and the model keeps what was finite."""
+    again = Steps.epoch
+
+    def interrupted(self, number, guard, after, one_by_one, done=0):
+        if one_by_one:
+            raise KeyboardInterrupt
+        again(self, number, guard, after, one_by_one, done)
+
+    monkeypatch.setattr(Steps, "epoch", interrupted)
+    model = network()
+    with pytest.raises(FloatingPointError, match="Ctrl-C ended the search"):
+        model.fit(X, Y, epochs=2, optimizer=optim.SGD(1e38), checkpoint=tmp_path / "c")
+    assert not (tmp_path / "c").exists() and model.history.stopped == "not finite"
+    assert all(np.isfinite(a).all() for a in model.state_dict().values())
 
 
 def test_batches_that_come_only_once():

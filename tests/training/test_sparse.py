@@ -110,3 +110,12 @@ def test_what_is_refused():
         network().fit(sparse.csr_array(dense), y[1:])
     with pytest.raises(ValueError, match="40"):
         network(41).fit(sparse.csr_array(dense), y)
+
+
+def test_a_matrix_of_zeros():
+    dense, y = data()
+    empty = sparse.csr_array(dense.shape, dtype=dense.dtype)
+    model, other = network(), network()
+    model.fit(empty, y, epochs=1, seed=0)
+    other.fit(np.zeros_like(dense), y, epochs=1, seed=0)
+    assert model.history["loss"] == other.history["loss"]

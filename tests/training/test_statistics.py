@@ -72,3 +72,35 @@ def test_they_are_kept_in_checkpoints(tmp_path):
 def test_wrong_options():
     with pytest.raises(ValueError, match="statistics is 0; expected True, False, or after how many epochs"):
         network().fit(X, Y, statistics=0)
+
+
+@pytest.mark.parametrize("kind", ["array", "chunks", "batches"])
+def test_they_are_the_same_after_ctrl_c_during_validation(kind, tmp_path):
+    pieces = [(X[:12], Y[:12]), (X[12:], Y[12:])]
+    given = (pieces,) if kind == "batches" else (X, Y)
+    chunk_bytes = 200 if kind == "chunks" else None
+
+    def metric(y, predicted):
+        if metric.interrupts:
+            raise KeyboardInterrupt
+        return 0.0
+
+    def fit(**options):
+        return network().fit(
+            *given,
+            epochs=1,
+            batch_size=8,
+            chunk_bytes=chunk_bytes,
+            statistics=True,
+            metrics=(metric,),
+            validation_data=(X, Y),
+            **options,
+        )
+
+    metric.interrupts = False
+    whole = fit(seed=1).statistics
+    metric.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        fit(seed=1, checkpoint=tmp_path / "c")
+    metric.interrupts = False
+    assert fit(resume=tmp_path / "c").statistics == whole

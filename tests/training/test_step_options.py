@@ -190,6 +190,13 @@ def test_wrong_options(options, message):
         network().fit(X, Y, **options)
 
 
+def test_a_last_batch_that_is_too_small_is_named_by_the_batch_size():
+    model = nn.Sequential(nn.Dense(6, 4), nn.BatchNorm1d(4), nn.Dense(4, 3))
+    x, y = rng.standard_normal((33, 6)).astype(np.float32), rng.integers(0, 3, 33)
+    with pytest.raises(ValueError, match="33 samples in batches of 8 leave 1 for the last one.* such as [79] "):
+        model.fit(x, y, batch_size=8, accumulate=2)
+
+
 def test_batches_of_an_iterator_are_not_put_together():
     with pytest.raises(ValueError, match="accumulate is 2, but X gives batches"):
         network().fit([(X, Y)], accumulate=2)

@@ -75,6 +75,24 @@ def test_weights_come_with_the_batches():
     assert same(values(whole), values(model))
 
 
+def test_weights_of_none_and_of_a_loss_of_ones_own():
+    x, y = data()
+    whole, model = network(), network()
+    whole.fit(cut(x, y), epochs=1, seed=7)
+    model.fit([(*batch, None) for batch in cut(x, y)], epochs=1, seed=7)
+    assert same(values(whole), values(model))
+    with pytest.raises(ValueError, match="sample_weight and class_weight need a named loss"):
+        model.fit([(x, x[:, :3], np.ones(len(x)))], loss=lambda z, t: np.mean((z - t) ** 2))
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf, "2", True])
+def test_class_weights_are_numbers(weight):
+    x, y = data()
+    for given in ((x, y), (cut(x, y),)):
+        with pytest.raises(ValueError, match="class_weight of 1 is .*; expected a finite number of at least 0"):
+            network().fit(*given, class_weight={1: weight})
+
+
 def test_batches_of_any_size():
     x, y = data(60)
     sizes = [3, 1, 20, 3, 20, 13]
