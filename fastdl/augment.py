@@ -172,7 +172,7 @@ class Noise(Augmentation):
 
     >>> import numpy as np
     >>> Noise(1.0)(np.zeros(3, np.float32), seed=0, step=0).round(3)
-    array([0.296, 0.023, 0.171], dtype=float32)
+    array([ 0.079, -1.122,  2.223], dtype=float32)
     """
 
     def __init__(self, std: float) -> None:

@@ -186,9 +186,9 @@ def random_rotate(x: Any, degrees: float, *, fill: float = 0.0, seed: Any, step:
 
     >>> import numpy as np
     >>> random_rotate(np.eye(3, dtype=np.float32)[None], 90, seed=0, step=0).round(2)
-    array([[[0.59, 0.56, 0.  ],
-            [0.  , 1.  , 0.  ],
-            [0.  , 0.56, 0.59]]], dtype=float32)
+    array([[[0.  , 0.04, 0.41],
+            [0.38, 1.  , 0.38],
+            [0.41, 0.04, 0.  ]]], dtype=float32)
     """
     inputs, node = _images("random_rotate", x, seed, step, node)
     degrees = _number("random_rotate", "degrees", degrees, "an angle, 0 <= degrees <= 180", 0, 180)
@@ -222,7 +222,7 @@ def random_noise(x: Any, std: float, *, seed: Any, step: Any, node: int = 0) -> 
 
     >>> import numpy as np
     >>> random_noise(np.zeros(4, np.float32), 1.0, seed=0, step=0).round(3)
-    array([0.296, 0.023, 0.171, 1.003], dtype=float32)
+    array([ 0.079, -1.122,  2.223, -0.133], dtype=float32)
     """
     inputs, node = _counted(
         "random_noise", floats("random_noise", x=array("random_noise", "x", x))[0], seed, step, node

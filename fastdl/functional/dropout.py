@@ -86,7 +86,8 @@ def dropout(x: Any, p: float, *, seed: Any, step: Any, node: int = 0) -> Any:
 
     y_i = x_i / (1 - p) if u_i >= p, else 0, where u_i in [0, 1) is the random number of element i in C order:
     u_i = floor(mix(key + (i + 1) 0x9E3779B97F4A7C15) / 2**40) / 2**24, key = mix(mix(mix(seed) + step) + node), in
-    64-bit arithmetic that wraps around. Equivalent to ``x * (u >= p) / (1 - p)``, but what is dropped is 0 even if it was NaN.
+    64-bit arithmetic that wraps around. Equivalent to ``x * (u >= p) / (1 - p)``, but what is dropped is 0 even if it
+    was NaN.
 
     x float32 or float64 of any shape, 0 <= p < 1; seed and step integers or int64 arrays of no dimensions, node an
     integer. The same numbers give the same mask, on any machine and with any number of threads; inference is to leave
@@ -94,7 +95,7 @@ def dropout(x: Any, p: float, *, seed: Any, step: Any, node: int = 0) -> Any:
     generators", 2014).
 
     >>> dropout(np.float32([1, 2, 3, 4, 5, 6]), 0.5, seed=0, step=0)
-    array([ 0.,  4.,  0.,  0., 10.,  0.], dtype=float32)
+    array([2., 0., 0., 8., 0., 0.], dtype=float32)
     """
     p, seed, step, node = _options("dropout", p, seed, step, node)
     (y,) = _dropout(*floats("dropout", x=x), seed, step, p=p, node=node)

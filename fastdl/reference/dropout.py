@@ -25,7 +25,7 @@ def dropout(x: ArrayLike, p: float, *, seed: int, step: int, node: int = 0, at: 
     0 <= p < 1; seed, step and node are integers; x and y have the same shape.
 
     >>> dropout([1, 2, 3, 4, 5, 6], 0.5, seed=0, step=0).tolist()
-    [0.0, 4.0, 0.0, 0.0, 10.0, 0.0]
+    [2.0, 0.0, 0.0, 8.0, 0.0, 0.0]
     """
     values = as_float64("dropout", "x", x)
     if not 0 <= p < 1:
@@ -51,7 +51,7 @@ def dropout_backward(
     the same elements, else 0. That is dropout itself, with the same seed, step and node, applied to g.
 
     >>> dropout_backward([1, 1, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6], 0.5, seed=0, step=0)[0].tolist()
-    [0.0, 2.0, 0.0, 0.0, 2.0, 0.0]
+    [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
     """
     values = as_float64("dropout_backward", "x", x)
     return (dropout(as_grad("dropout", grad, values.shape), p, seed=seed, step=step, node=node),)
