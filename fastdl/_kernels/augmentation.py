@@ -14,7 +14,7 @@ from .vector_sin import cos, sin
 
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _16, _24, _40, _LOW = np.uint64(16), np.uint64(24), np.uint64(40), np.uint64(2**24 - 1)
-_RADIANS, _TURN, _PART = 0.017453292519943295, 6.283185307179586, 2.0**-24
+_TURN, _PART = 6.283185307179586, 2.0**-24
 
 
 @inline
@@ -158,7 +158,7 @@ def rotate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     middle, centre, one = 0.5 * (height - 1), 0.5 * (width - 1), number(args, 1.0)
     for cell in range(lo, hi):
         u = np.float64(np.int64(_bits(key, cell // planes))) * _PART
-        angle = (2.0 * u - 1.0) * degrees * _RADIANS
+        angle = (2.0 * u - 1.0) * degrees * np.pi / 180.0
         c, s = cos(angle), sin(angle)
         plane = shift(x, cell * height * width)
         for i in range(height):

@@ -6,14 +6,28 @@ them. Code that may take long and can be left at any place (validation, callback
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 from typing import Any
 
 
 class Interrupted(Exception):  # noqa: N818 - it is not an error
     """Ctrl-C was pressed."""
+
+
+class _Opened(AbstractContextManager[None]):
+    """Several times an epoch, which may take ten microseconds: a generator would cost one of them each time."""
+
+    __slots__ = ("_guard",)
+
+    def __init__(self, guard: "InterruptGuard") -> None:
+        self._guard = guard
+
+    def __enter__(self) -> None:
+        self._guard._open = True
+
+    def __exit__(self, *_: object) -> None:
+        self._guard._open = False
 
 
 class InterruptGuard:
@@ -39,14 +53,9 @@ class InterruptGuard:
         if self._open:
             raise KeyboardInterrupt
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
+    def open(self) -> "_Opened":
         """Inside, Ctrl-C raises KeyboardInterrupt at once."""
-        self._open = True
-        try:
-            yield
-        finally:
-            self._open = False
+        return _Opened(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -19,10 +19,22 @@ def _program() -> Program:
     return builder.build(2)
 
 
+class Shuffle:
+    """Uniform permutations of 0..count-1, int64, in the same ``order`` epoch after epoch; count at most 2**32."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        if count > MOST_SAMPLES:
+            raise ValueError(f"fit: X has {count} samples; at most 2**32 can be shuffled: pass shuffle=False")
+        self.order, self._numbers = np.arange(count, dtype=np.int64), np.array([count, seed, 0], np.int64)
+        self._run = _program().bind([address_of(self.order), address_of(self._numbers)])
+
+    def __call__(self, epoch: int) -> Array:
+        """Make ``order`` that of this epoch."""
+        self._numbers[2] = epoch
+        self._run.run()
+        return self.order
+
+
 def shuffled(seed: int, epoch: int, count: int) -> Array:
     """A uniform permutation of 0..count-1, int64; count at most 2**32."""
-    if count > MOST_SAMPLES:
-        raise ValueError(f"fit: X has {count} samples; at most 2**32 can be shuffled: pass shuffle=False")
-    order, numbers = np.empty(count, np.int64), np.array([count, seed, epoch], np.int64)
-    _program().run([address_of(order), address_of(numbers)])
-    return order
+    return Shuffle(seed, count)(epoch)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Array
-from .order import shuffled
+from .order import Shuffle
 
 
 class Piece(NamedTuple):
@@ -65,10 +65,13 @@ class MemorySource(Source):
     def __init__(self, data: dict[str, Array], batch: int, seed: int | None, whole: tuple[Any, Array]) -> None:
         self.count = len(data["y"])
         self.batch, self.whole, self.sample_shape = batch, whole, whole[0].shape[1:]
-        self.arrays = {**data, "order": np.arange(self.count, dtype=np.int64)}
-        self._seed = seed
+        self._shuffle = None if seed is None else Shuffle(seed, self.count)
+        self.arrays = {
+            **data,
+            "order": np.arange(self.count, dtype=np.int64) if self._shuffle is None else self._shuffle.order,
+        }
 
     def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
-        if self._seed is not None:
-            self.arrays["order"][:] = shuffled(self._seed, epoch, len(self.arrays["order"]))
+        if self._shuffle is not None:
+            self._shuffle(epoch)
         yield Piece(self.arrays, len(self.arrays["order"]), done)
