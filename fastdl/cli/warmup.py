@@ -192,7 +192,7 @@ def _narrow(dtype: np.dtype[Any]) -> Callable[[], None]:
 
 
 def _data(dtype: np.dtype[Any]) -> Callable[[], None]:
-    """Samples, labels and targets of other types than the model's, and a sparse matrix."""
+    """Samples, labels and targets of other types than the model's, a sparse matrix, several batches an update."""
 
     def step() -> None:
         from scipy import sparse
@@ -203,6 +203,7 @@ def _data(dtype: np.dtype[Any]) -> Callable[[], None]:
         for x in (np.ones((8, 3), source) for source in (np.uint8, np.float32, np.float64)):
             for given, y in ((x, labels), (sparse.csr_array(x), labels), (x, values)):
                 network.fit(given, y, epochs=1, progress=False)
+        network.fit(x, labels, epochs=1, batch_size=2, accumulate=2, progress=False)
 
     return step
 
