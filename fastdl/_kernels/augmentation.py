@@ -41,13 +41,8 @@ def crop(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
     Slots: y, x, 2-4 key, planes, H, W, h, w, rows and columns of the frame at each side, fill.
     """
-    y, x, planes, height, width = (
-        pointer(args, 0),
-        pointer(args, 1),
-        integer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
-    )
+    y, x = pointer(args, 0), pointer(args, 1)
+    planes, height, width = integer(args, 5), integer(args, 6), integer(args, 7)
     rows, columns, above, left = integer(args, 8), integer(args, 9), integer(args, 10), integer(args, 11)
     fill, key = real(args, 12), _key(args, 2)
     for cell in range(lo, hi):
@@ -76,13 +71,8 @@ def flip(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
     Slots: y, x, 2-4 key, planes, H, W, whether rows change places, threshold.
     """
-    y, x, planes, height, width = (
-        pointer(args, 0),
-        pointer(args, 1),
-        integer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
-    )
+    y, x = pointer(args, 0), pointer(args, 1)
+    planes, height, width = integer(args, 5), integer(args, 6), integer(args, 7)
     upside_down, threshold, key = integer(args, 8), np.uint64(integer(args, 9)), _key(args, 2)
     for cell in range(lo, hi):
         flipped = _bits(key, cell // planes) < threshold
@@ -147,13 +137,8 @@ def rotate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     Slots: y, x, 2-4 key, planes, H, W, degrees, fill. Places are computed in float64: at the far end of an image in
     float32 they would be off by 1e-5 of a pixel.
     """
-    y, x, planes, height, width = (
-        pointer(args, 0),
-        pointer(args, 1),
-        integer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
-    )
+    y, x = pointer(args, 0), pointer(args, 1)
+    planes, height, width = integer(args, 5), integer(args, 6), integer(args, 7)
     degrees, fill, key = from_bits(1.0, integer(args, 8)), real(args, 9), _key(args, 2)
     middle, centre, one = 0.5 * (height - 1), 0.5 * (width - 1), number(args, 1.0)
     for cell in range(lo, hi):

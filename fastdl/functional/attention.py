@@ -179,8 +179,11 @@ def attention(
     """
     arrays = _checked("attention", query, key, value, mask)
     attrs = _options("attention", arrays[0], causal, scale, return_weights)
-    inputs = dict(zip(("query", "key", "value", "mask"), arrays, strict=True))
-    y, _ = results("attention", _attention, inputs, out, **attrs) if out is not None else _attention(*arrays, **attrs)
+    if out is None:
+        y, _ = _attention(*arrays, **attrs)
+    else:
+        inputs = dict(zip(("query", "key", "value", "mask"), arrays, strict=True))
+        y, _ = results("attention", _attention, inputs, out, **attrs)
     if not return_weights:
         return y
     query, key, _, mask = arrays

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import op
+from ..ops import Primitive, op
 from . import comparisons, reductions, shape
 from ._door import floats, results
 from ._draw import elementwise as draw
@@ -25,6 +25,12 @@ def unbroadcast(grad: Any, like: Any) -> Any:
     extra = len(grad.shape) - len(like.shape)
     repeated = [i + extra for i, n in enumerate(like.shape) if n == 1 and grad.shape[i + extra] != 1]
     return shape.reshape(reductions.sum(grad, axis=(*range(extra), *repeated)), like.shape)
+
+
+def _of_two(name: str, primitive: Primitive, a: Any, b: Any, out: Any) -> Any:
+    """The result for two operands, in ``out`` if that is given: of these calls 4 us are left, a dict is 0.2 of them."""
+    a, b = operands(name, a, b)
+    return primitive(a, b)[0] if out is None else results(name, primitive, {"a": a, "b": b}, out)[0]
 
 
 def plus(*terms: Any) -> Any:
@@ -61,8 +67,7 @@ def add(a: Any, b: Any, *, out: Any = None) -> Any:
     >>> add(np.float32([1, 2]), 0.5)
     array([1.5, 2.5], dtype=float32)
     """
-    a, b = operands("add", a, b)
-    return results("add", _add, {"a": a, "b": b}, out)[0]
+    return _of_two("add", _add, a, b, out)
 
 
 def subtract_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -83,8 +88,7 @@ def subtract(a: Any, b: Any, *, out: Any = None) -> Any:
     >>> subtract(1, np.float32([1, 2]))
     array([ 0., -1.], dtype=float32)
     """
-    a, b = operands("subtract", a, b)
-    return results("subtract", _subtract, {"a": a, "b": b}, out)[0]
+    return _of_two("subtract", _subtract, a, b, out)
 
 
 def multiply_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -106,8 +110,7 @@ def multiply(a: Any, b: Any, *, out: Any = None) -> Any:
     array([[3., 4.],
            [6., 8.]], dtype=float32)
     """
-    a, b = operands("multiply", a, b)
-    return results("multiply", _multiply, {"a": a, "b": b}, out)[0]
+    return _of_two("multiply", _multiply, a, b, out)
 
 
 def divide_backward(grad: Any, a: Any, b: Any, *, output: Any = None) -> tuple[Any, Any]:
@@ -132,8 +135,7 @@ def divide(a: Any, b: Any, *, out: Any = None) -> Any:
     >>> divide(np.float32([1, 3]), 2)
     array([0.5, 1.5], dtype=float32)
     """
-    a, b = operands("divide", a, b)
-    return results("divide", _divide, {"a": a, "b": b}, out)[0]
+    return _of_two("divide", _divide, a, b, out)
 
 
 def power_backward(grad: Any, a: Any, b: Any) -> tuple[Any, Any]:

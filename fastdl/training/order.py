@@ -33,8 +33,3 @@ class Shuffle:
         self._numbers[2] = epoch
         self._run.run()
         return self.order
-
-
-def shuffled(seed: int, epoch: int, count: int) -> Array:
-    """A uniform permutation of 0..count-1, int64; count at most 2**32."""
-    return Shuffle(seed, count)(epoch)

@@ -6,7 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fastdl.training.order import shuffled
+from fastdl.training.order import Shuffle
+
+
+def shuffled(seed, epoch, count):
+    return Shuffle(seed, count)(epoch)
+
 
 ALL = 2**64 - 1
 
