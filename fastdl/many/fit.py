@@ -41,6 +41,12 @@ def fit_many(
     sample_weight: Any = None,
     class_weight: Any = None,
     classes: Sequence[Any] | None = None,
+    augment: Any = (),
+    l1: float = 0.0,
+    l2: float = 0.0,
+    label_smoothing: float = 0.0,
+    accumulate: int = 1,
+    ema: float | None = None,
     progress: bool | None = None,
     **others: Any,
 ) -> Networks:
@@ -48,22 +54,23 @@ def fit_many(
 
     ``settings``: a dict for each network, or how many networks. These keys are options of training, for this network
     instead of those of the call: "loss", "optimizer", "lr", "epochs", "batch_size", "shuffle", "seed", "class_weight",
-    "rows" (the rows of X to train on: numbers, a slice or a mask; X is not copied) and "validation_rows" (those to
-    judge on after each epoch). All other keys are arguments of ``build``, which returns a new ``nn.Module``; an option
-    that ``build`` names among its parameters is given to it, too. ``lr`` replaces the rate of ``optimizer``.
+    "l1", "l2", "label_smoothing", "accumulate", "ema", "augment", "rows" (the rows of X to train on: numbers, a slice
+    or a mask; X is not copied) and "validation_rows" (those to judge on after each epoch). All other keys are arguments
+    of ``build``, which returns a new ``nn.Module``; an option that ``build`` names among its parameters is given to it,
+    too. ``lr`` replaces the rate of ``optimizer``.
 
     Network i is what this makes, to the bit, for any number of threads (``seed`` of the call: that of the first
     network, the next has ``seed + 1`` and so on; None draws one from the generator behind ``fd.seed``)::
 
         fd.seed(seed); model = build(**arguments); model.fit(X[rows], y[rows], seed=seed, ...)
 
-    The other arguments are those of ``nn.Module.fit``, for all networks; ``callbacks``, checkpoints, ``statistics``,
-    ``augment``, ``l1``, ``l2``, ``label_smoothing``, ``accumulate``, ``ema`` and data outside of memory are not taken.
-    Labels mean the same to all networks: classes are those of the whole y.
+    The other arguments are those of ``nn.Module.fit``, for all networks; ``callbacks``, checkpoints, ``statistics``
+    and data outside of memory are not taken: they need Python between steps. Labels mean the same to all networks:
+    classes are those of the whole y.
 
     Networks are spread over threads, not the work of one: it pays for networks that ``fit`` would train on one thread.
-    Those that do the same computation (same structure, optimiser and batch size; learning rates, seeds and rows may
-    differ) share one plan. ``validation_data``, "validation_rows" and metrics besides "accuracy" are computed network
+    Those that do the same computation (same structure, optimiser, batch size and penalties; learning rates, seeds and
+    rows may differ) share one plan. ``validation_data``, "validation_rows" and metrics besides "accuracy" are computed network
     by network after each epoch, in Python, for 0.1 ms and up.
 
     Returns :class:`fastdl.many.Networks`: the models in the order of the settings, with their histories. A network that
@@ -88,10 +95,11 @@ def fit_many(
         raise ValueError("fit_many: X has no samples")
     data = Data(x, targets_in_memory("fit_many", "y", y, len(x)), sample_weight, classes)
     defaults = {"loss": loss, "optimizer": optimizer, "lr": lr, "epochs": epochs, "batch_size": batch_size}
-    defaults |= {"shuffle": shuffle, "seed": seed, "class_weight": class_weight}
+    defaults |= {"shuffle": shuffle, "seed": seed, "class_weight": class_weight, "augment": augment}
+    defaults |= {"l1": l1, "l2": l2, "label_smoothing": label_smoothing, "accumulate": accumulate, "ema": ema}
     networks = split(build, settings, len(x), dict.fromkeys(OPTIONS) | defaults)
     kinds, steps = _plan(build, networks, data, metrics)
-    validation = _Validation(validation_data, networks, kinds, x)
+    validation = _Validation(validation_data, networks, kinds)
     crew = Crew(networks, kinds, steps, validation.wanted)
     seconds = {"compile": seconds_compiling() - compiled_before}
     seconds["plan"] = time.perf_counter() - start - seconds["compile"]
@@ -139,21 +147,30 @@ def _plan(
 class _Validation:
     """What networks are judged on after each epoch."""
 
-    def __init__(self, given: Any, networks: list[Network], kinds: list[Kind], x: Array) -> None:
+    def __init__(self, given: Any, networks: list[Network], kinds: list[Kind]) -> None:
         self._given: tuple[Array, Array] | None = None
         self.wanted = any(n.validation_rows is not None for n in networks) or given is not None
-        self.wanted |= any(m != "accuracy" for m in kinds[0].metrics)
+        others = [m for m in kinds[0].metrics if m != "accuracy"]
+        self.wanted |= bool(others)
+        for network, kind in zip(networks, kinds, strict=True):
+            asked = "validation_rows" if network.validation_rows is not None else "metrics" if others else None
+            if not kind.as_given and asked is not None and given is None:
+                raise ValueError(
+                    f"fit_many: {network.name}: {asked} judge on samples of X, but augment makes samples "
+                    f"{kind.sample_shape} of {kind.data.x.shape[1:]}: give validation_data of that shape"
+                )
         if given is None:
             return
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError("fit_many: validation_data must be a pair (X, y)")
         vx = samples_in_memory("fit_many", "validation_data X", given[0])
-        if vx.shape[1:] != x.shape[1:] or len(vx) == 0:
-            raise ValueError(
-                f"fit_many: validation_data X has shape {vx.shape}; expected (N, {', '.join(map(str, x.shape[1:]))})"
-            )
         self._given = vx, targets_in_memory("fit_many", "validation_data y", given[1], len(vx))
         for kind in dict.fromkeys(kinds):
+            if vx.shape[1:] != kind.sample_shape or len(vx) == 0:
+                raise ValueError(
+                    f"fit_many: validation_data X has shape {vx.shape}; expected "
+                    f"(N, {', '.join(map(str, kind.sample_shape))})"
+                )
             kind.encode(self._given[1])
         for network in networks:
             if network.validation_rows is not None:
@@ -196,7 +213,7 @@ class _Training:
             loss = self._kinds[i].loss
             network.model.loss = loss.name if loss.name is not None else loss.function
             network.model.classes = self._kinds[i].classes
-            network.model.input_shape = tuple(self._kinds[i].data.x.shape[1:])
+            network.model.input_shape = self._kinds[i].sample_shape
         settings = [{**n.setting, "seed": n.seed} for n in networks]
         result = Networks([n.model for n in networks], settings, self._errors, seconds)
         if guard.hit:
@@ -214,7 +231,7 @@ class _Training:
         """Judge a network after its epoch as ``fit`` does."""
         network, kind = self._networks[i], self._kinds[i]
         numbers: dict[str, float] = {}
-        others = [m for m in kind.metrics if m != "accuracy"]
+        others = [m for m in kind.metrics if m != "accuracy"] if kind.as_given else []
         validation = self._validation.of(network, kind)
         if others or validation is not None:
             self._crew.memories[i].to_model()

@@ -11,7 +11,7 @@ from ..options import is_integer
 from ..training import losses
 from ..training.given import samples_in_memory, targets_in_memory
 from ..training.inference import Inference, Metric, check_metrics, judge
-from ..training.inputs import check_seed, positive
+from ..training.inputs import augmented, check_seed, positive
 from .fit import fit_many
 from .result import Networks
 from .settings import named, rows_of
@@ -107,6 +107,12 @@ def cross_validate(
         for key in ("rows", "validation_rows"):
             if key in setting:
                 raise ValueError(f"cross_validate: {named(i, setting)}: {key!r} is what folds are for; leave it out")
+        _, shape = augmented(setting.get("augment", options.get("augment", ())), x, np.dtype(np.float32))
+        if shape != x.shape[1:]:
+            raise ValueError(
+                f"cross_validate: {named(i, setting)}: augment makes samples {shape} of {x.shape[1:]}, but rows are "
+                "judged as they are: expected changes that keep the shape"
+            )
         loss = setting.get("loss", options.get("loss"))
         if loss is None:  # fit chooses between two, and what fits one of classes fits the other
             loss = "mse" if labels.dtype.kind == "f" else "cross_entropy"
@@ -121,7 +127,7 @@ def cross_validate(
         k = i % len(pairs)
         place = {"repeat": k * count // len(pairs), "fold": k % (len(pairs) // count)}
         places.append({**{key: value for key, value in given.items() if key not in ("rows", "seed")}, **place})
-        inference = known.setdefault(of_model(network, x, 1), Inference(network)).of(network)
+        inference = known.setdefault(of_model(network, x, 1, x.shape[1:]), Inference(network)).of(network)
         failed = i in networks.errors
         numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics))
     nothing = dict.fromkeys(next(found for found in numbers if found), float("nan"))

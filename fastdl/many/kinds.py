@@ -1,9 +1,10 @@
 """Networks of one *kind* do the same computation on memories of their own, so one plan for each batch size serves all.
 
 A kind is what a plan depends on: the structure of the model, the optimiser but for its learning rate, the loss, the
-batch size, and what is counted.
+batch size, what a step does beside (penalties, averages, augmentation), and what is counted.
 """
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -15,9 +16,9 @@ from ..ops import Array
 from ..plan import Plan
 from ..training import losses
 from ..training.inference import Inference, Metric, check_metrics
-from ..training.inputs import weights
+from ..training.inputs import augmented, weights
 from ..training.sources import MemorySource
-from ..training.step import Memory, plan_step
+from ..training.step import Memory, batch_dtype, plan_step
 from .settings import Network
 from .structure import of_model, of_optimizer, of_value
 
@@ -67,14 +68,18 @@ class Kind:
     def __init__(self, network: Network, data: Data, metrics: Sequence[Metric]) -> None:
         model, self.data, self.batch = network.model, data, _batch(network, data)
         self.inference = Inference(model)
-        self._output_shape = output_shape = self.inference.output_shape(data.x)
+        self._augment, self.sample_shape = augmented(network.augment, data.x, batch_dtype(data.x, model))
+        self.as_given = self.sample_shape == data.x.shape[1:]
+        """Whether the model sees samples of the size that they have in X."""
+        self._output_shape = output_shape = self.inference.output_shape(data.x, self.sample_shape)
         self._other: tuple[Array, Array] | None = None
-        self.loss = losses.get(network.loss) if network.loss else losses.choose(data.labels, output_shape)
-        self.classes, self.encoded = data.encoded(self.loss, output_shape, model.dtype)
-        if self.loss.name in losses.OF_PROBABILITIES:
-            losses.check_outputs(self.loss, self.inference(data.x[:8], 1), "fit_many")
-        self.metrics = check_metrics(metrics, self.loss, "fit_many")
-        self.at_once = min(256, max(self.batch, 2**20 // max(1, data.x[0].size)))
+        loss = losses.get(network.loss) if network.loss else losses.choose(data.labels, output_shape)
+        self.classes, self.encoded = data.encoded(loss, output_shape, model.dtype)
+        self.loss = losses.smoothed(loss, network.label_smoothing)
+        if loss.name in losses.OF_PROBABILITIES and self.as_given:
+            losses.check_outputs(loss, self.inference(data.x[:8], 1), "fit_many")
+        self.metrics = check_metrics(metrics, loss, "fit_many")
+        self.at_once = min(256, max(self.batch, 2**20 // max(1, math.prod(self.sample_shape))))
         self.count = "accuracy" in self.metrics
         self._sources: dict[int, MemorySource] = {}
         self._network, self._memory = network, self.memory(network)
@@ -83,7 +88,16 @@ class Kind:
     def memory(self, network: Network) -> Memory:
         """A network's memory: its own arrays beside each other, lines apart from those of others."""
         data, source = self.data, self._source(self.weight(network))
-        memory = Memory(network.model, source, self.loss, network.optimizer, seed=network.seed, count=self.count)
+        memory = Memory(
+            network.model,
+            source,
+            self.loss,
+            network.optimizer,
+            seed=network.seed,
+            count=self.count,
+            augment=self._augment,
+            options=network.options,
+        )
         own = {name: array for name, array in memory.arrays.items() if name not in _SHARED}
         places, end = {}, 0
         for name, array in own.items():
@@ -132,8 +146,9 @@ class Kind:
 
 
 def _batch(network: Network, data: Data) -> int:
-    samples = len(data.x) if network.rows is None else len(network.rows)
-    return samples if network.batch_size is None else min(network.batch_size, samples)
+    """The samples of a step."""
+    samples, options = len(data.x) if network.rows is None else len(network.rows), network.options
+    return samples if options.batch is None else min(options.batch * options.accumulate, samples)
 
 
 class Kinds:
@@ -148,8 +163,10 @@ class Kinds:
         """The kind of a network whose model is there."""
         data, batch = self._data, _batch(network, self._data)
         weighted = data.sample_weight is not None, network.class_weight is not None
-        structure = of_model(network.model, data.x, batch)
-        key = structure, of_optimizer(network.optimizer), of_value(network.loss), batch, weighted
+        _, shape = augmented(network.augment, data.x, batch_dtype(data.x, network.model))
+        structure = of_model(network.model, data.x, batch, shape)
+        beside = network.options, of_value(network.label_smoothing), of_value(network.augment)
+        key = structure, of_optimizer(network.optimizer), of_value(network.loss), batch, weighted, *beside
         if key not in self._known:
             self._known[key] = Kind(network, data, self._metrics)
         kind = self._known[key]
@@ -160,8 +177,9 @@ class Kinds:
             try:
                 kind.plan(samples % kind.batch, self.steps)
             except ValueError as error:  # the full batch is well: the model wants more samples, as batch_norm does
+                size = network.options.batch or kind.batch
                 raise ValueError(
-                    f"{samples} samples in batches of {kind.batch} leave {samples % kind.batch} for the last one, "
+                    f"{samples} samples in batches of {size} leave {samples % size} for the last one, "
                     f"which is too few for the model; choose another batch_size ({error})"
                 ) from None
         return kind

@@ -13,6 +13,7 @@ from .. import init, optim
 from ..ops import Array
 from ..options import is_integer
 from ..training.inputs import check_seed, positive
+from ..training.regularization import StepOptions, step_options
 
 OPTIONS = (
     "loss",
@@ -23,6 +24,12 @@ OPTIONS = (
     "shuffle",
     "seed",
     "class_weight",
+    "l1",
+    "l2",
+    "label_smoothing",
+    "accumulate",
+    "ema",
+    "augment",
     "rows",
     "validation_rows",
 )
@@ -43,6 +50,9 @@ class Network:
     shuffle: bool
     seed: int
     class_weight: Any
+    label_smoothing: Any
+    augment: Any
+    options: StepOptions
     rows: Array | None
     validation_rows: Array | None
     model: Any = field(default=None, repr=False)
@@ -147,6 +157,9 @@ def _network(
         shuffle=bool(options["shuffle"]),
         seed=check_seed(options["seed"]),
         class_weight=options["class_weight"],
+        label_smoothing=options["label_smoothing"],
+        augment=options["augment"],
+        options=step_options(*(options[name] for name in ("l1", "l2", "accumulate", "ema", "batch_size"))),
         rows=None if options["rows"] is None else rows_of("rows", options["rows"], samples),
         validation_rows=(
             None

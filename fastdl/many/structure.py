@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import optim
 from ..graph import Graph, Tensor
-from ..ops import Array, Spec
+from ..ops import Array, Shape, Spec
 from ..training.step import batch_dtype
 from ..tree import flatten, unflatten
 
@@ -31,7 +31,7 @@ def of_value(value: Any) -> Hashable:
         return dict, *[(key, of_value(part)) for key, part in value.items()]
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
         return np.ndarray, value.shape, value.dtype.str, value.tobytes()
-    if type(value).__module__.startswith("fastdl.optim"):  # a schedule, or an optimiser
+    if type(value).__module__.startswith(("fastdl.optim", "fastdl.augment")):  # a schedule, an optimiser, a change
         return type(value), of_value(vars(value))
     return "itself", id(value)
 
@@ -44,13 +44,14 @@ def of_optimizer(optimizer: Any) -> Hashable:
     return type(optimizer), of_value({k: v for k, v in vars(optimizer).items() if k != "lr"})
 
 
-def of_model(model: Any, x: Array, batch: int) -> Hashable:
-    """Of a model that is to be trained on batches of samples like those of ``x``."""
+def of_model(model: Any, x: Array, batch: int, sample_shape: Shape) -> Hashable:
+    """Of a model that is to be trained on batches of samples like those of ``x`` made to have this shape."""
     modules = [module for _, module in model.named_modules()]
     if all(type(module).__module__.startswith("fastdl.nn") for module in modules):
         number = {id(module): i for i, module in enumerate(modules)}
         return tuple([_of_layer(module, number) for module in modules])
-    return _of_graph(model, x, batch, True), _of_graph(model, x, batch, False)
+    spec = Spec((batch, *sample_shape), batch_dtype(x, model))
+    return _of_graph(model, spec, True), _of_graph(model, spec, False)
 
 
 def _of_layer(module: Any, number: dict[int, int]) -> Hashable:
@@ -61,12 +62,12 @@ def _of_layer(module: Any, number: dict[int, int]) -> Hashable:
     return type(module), tuple(arrays), tuple(parts), of_value(others)
 
 
-def _of_graph(model: Any, x: Array, batch: int, training: bool) -> Hashable:
+def _of_graph(model: Any, x: Spec, training: bool) -> Hashable:
     """The recorded forward pass: its nodes, captured values and results."""
     parameters, structure = flatten(model.parameters())
     buffers, buffer_structure = flatten(model.buffers())
     with Graph() as graph:
-        specs = [Spec((batch, *x.shape[1:]), batch_dtype(x, model)), *[Spec((), np.dtype(np.int64))] * 2]
+        specs = [x, *[Spec((), np.dtype(np.int64))] * 2]
         specs += [Spec(a.shape, a.dtype) for a in (*parameters, *buffers)]
         inputs = [graph.input(spec) for spec in specs]
         values, states = inputs[3 : 3 + len(parameters)], inputs[3 + len(parameters) :]

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import fastdl as fd
-from fastdl import nn, optim
+from fastdl import augment, nn, optim
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, (103, 2)).astype(np.float32)
 SIGNS = (POINTS[:, 0] > 0.5).astype(np.int64)
+IMAGES = RNG.uniform(0, 1, (103, 1, 3, 3)).astype(np.float32)
 VALUES = (POINTS[:, :1] - 2 * POINTS[:, 1:]).astype(np.float32)
 
 
@@ -64,6 +65,11 @@ def test_values_and_given_folds():
         ({"X": "x.npy"}, TypeError, "cross_validate: X is a str; many networks share an array in memory"),
         ({"callbacks": []}, TypeError, "callbacks is not supported"),
         ({"folds": 40}, ValueError, "stratify=False"),
+        (
+            {"X": IMAGES, "augment": augment.RandomCrop(2), "build": None},
+            ValueError,
+            r"augment makes samples \(1, 2, 2\)",
+        ),
     ],
 )
 def test_errors(options, error, words):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastdl as fd
-from fastdl import nn, optim
+from fastdl import augment, nn, optim
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, (120, 2)).astype(np.float32)
@@ -27,6 +27,16 @@ def fit(settings=2, build=dense, X=POINTS, y=SIGNS, **options):
 
 
 SHARED = dense()
+IMAGES = RNG.uniform(0, 1, (9, 1, 3, 3)).astype(np.float32)
+
+
+def cut(settings=1, **options):
+    """Trained on parts of images."""
+
+    def build():
+        return nn.Sequential(nn.Flatten(), nn.Dense(4, 1))
+
+    return fit(settings, build, IMAGES, SIGNS[:9], augment=augment.RandomCrop(2), **options)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +74,24 @@ SHARED = dense()
             "callbacks is not supported for many networks; train with model.fit",
         ),
         (lambda: fit(resume="a"), TypeError, "resume is not supported for many networks"),
+        (lambda: fit([{}, {"l2": -1}]), ValueError, r"setting 1 {'l2': -1}.*l2 is -1; expected a finite number"),
+        (lambda: fit(ema=1.5), ValueError, r"setting 0 {}: ema is 1.5; expected None or a decay"),
+        (lambda: fit([{"accumulate": 0}]), ValueError, r"setting 0 .*accumulate is 0"),
+        (lambda: fit([{"accumulate": 2, "batch_size": None}]), ValueError, r"setting 0 .*batch_size is None"),
+        (lambda: fit([{"label_smoothing": 0.1}]), ValueError, r'setting 0 .*it is for "cross_entropy"'),
+        (lambda: fit([{"augment": print}]), TypeError, r"setting 0 .*augment holds a builtin_function_or_method"),
+        (lambda: fit([{"augment": augment.Shift(1)}]), ValueError, r"setting 0 .*Shift: a sample has shape \(2,\)"),
+        (
+            lambda: cut(metrics=("dice",)),
+            ValueError,
+            r"metrics judge on samples of X, but augment makes samples \(1, 2",
+        ),
+        (lambda: cut([{"validation_rows": [0]}]), ValueError, "setting 0 .*validation_rows judge on samples of X"),
+        (
+            lambda: cut(validation_data=(IMAGES, SIGNS[:9])),
+            ValueError,
+            r"shape \(9, 1, 3, 3\); expected \(N, 1, 2, 2\)",
+        ),
         (lambda: fit(width=3), TypeError, r"'width' is no option; what build takes belongs into settings"),
         (lambda: fit(X=POINTS[:0], y=SIGNS[:0]), ValueError, "X has no samples"),
         (lambda: fit(y=SIGNS[:5]), ValueError, "fit_many: y has 5 rows, X has 120"),

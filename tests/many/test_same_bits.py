@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fastdl as fd
-from fastdl import nn, optim
+from fastdl import augment, nn, optim
+from fastdl import functional as F
 from fastdl.many.settings import OPTIONS
 from fastdl.tree import flatten
 
@@ -154,6 +155,67 @@ def test_rows_and_weights(class_weight, weighted):
 def test_validation_data_and_text_labels():
     names = np.array(["cat", "dog"])[SIGNS]
     check(dense, 3, POINTS, names, epochs=3, validation_data=(POINTS[:40], names[:40]), metrics=("accuracy",))
+
+
+def test_penalties_averages_and_steps_of_several_batches_differ_between_networks():
+    settings = [
+        {},
+        {"l1": 1e-3},
+        {"l2": 1e-2, "lr": 0.01},
+        {"l2": 1e-2, "lr": 0.02, "seed": 3},
+        {"ema": 0.9},
+        {"accumulate": 3, "batch_size": 16},
+        {"accumulate": 100},
+        {"label_smoothing": 0.1},
+        {"label_smoothing": 0.2, "ema": 0.99, "l1": 1e-4, "accumulate": 2, "shuffle": False},
+    ]
+    check(deep, settings, POINTS, THREE, epochs=3, metrics=("accuracy",), validation_data=(POINTS[:40], THREE[:40]))
+
+
+def test_penalties_and_averages_of_all_networks():
+    rows = {"rows": np.arange(0, 150, 2), "validation_rows": np.arange(1, 150, 2)}
+    check(dense, [rows, {"width": 3}], POINTS, VALUES, epochs=2, l1=1e-3, l2=1e-3, ema=0.95, accumulate=2)
+
+
+class Negative(augment.Augmentation):
+    """A change of somebody's own."""
+
+    def __call__(self, x, *, seed, step, node=0):
+        return 255.0 - x
+
+
+def test_changed_images():
+    settings = [
+        {"augment": augment.Shift(1)},
+        {"augment": [augment.Shift(1), augment.Noise(0.5)], "lr": 0.01},
+        {"augment": [augment.Shift(1), augment.Noise(0.5)]},
+        {"augment": [augment.Rotate(20), augment.HorizontalFlip(), Negative()], "accumulate": 2},
+        {},
+    ]
+    options = {"epochs": 2, "validation_data": (IMAGES[:9], THREE[:9]), "metrics": ("accuracy", "dice")}
+    check(convolutional, settings, IMAGES, THREE[:90], **options)
+
+
+class Pixels(nn.Module):
+    """A class of one's own, whose layers do not tell the size of the images."""
+
+    def __init__(self):
+        self.last = nn.Dense(64, 3)
+
+    def __call__(self, x):
+        return self.last(F.reshape(x, (x.shape[0], -1)))
+
+
+def test_images_cut_out_of_larger_ones():
+    large = RNG.integers(0, 256, (40, 1, 11, 9)).astype(np.uint8)
+    cut = [augment.RandomCrop(8), augment.VerticalFlip()]
+    for build in (convolutional, Pixels):
+        networks = fd.fit_many(build, 3, large, THREE[:40], augment=cut, epochs=2, seed=4, progress=False)
+        for network, setting in zip(networks, networks.settings, strict=True):
+            expected = alone(build, setting, large, THREE[:40], {"augment": cut, "epochs": 2})
+            assert all(map(np.array_equal, arrays(network), arrays(expected)))
+            assert dict(network.history) == dict(expected.history)
+            assert network.input_shape == expected.input_shape == (1, 8, 8)
 
 
 def test_many_short_slices_on_many_threads(monkeypatch):
