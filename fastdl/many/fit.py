@@ -70,8 +70,8 @@ def fit_many(
 
     Networks are spread over threads, not the work of one: it pays for networks that ``fit`` would train on one thread.
     Those that do the same computation (same structure, optimiser, batch size and penalties; learning rates, seeds and
-    rows may differ) share one plan. ``validation_data``, "validation_rows" and metrics besides "accuracy" are computed network
-    by network after each epoch, in Python, for 0.1 ms and up.
+    rows may differ) share one plan. ``validation_data``, "validation_rows" and metrics besides "accuracy" are computed
+    network by network after each epoch, in Python, for 0.1 ms and up.
 
     Returns :class:`fastdl.many.Networks`: the models in the order of the settings, with their histories. A network that
     fails while it trains, or is not finite any more, stops alone: it is in ``errors``, and a warning names its setting.
