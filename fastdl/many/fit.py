@@ -47,6 +47,7 @@ def fit_many(
     label_smoothing: float = 0.0,
     accumulate: int = 1,
     ema: float | None = None,
+    ignore_index: int | None = None,
     progress: bool | None = None,
     **others: Any,
 ) -> Networks:
@@ -54,10 +55,10 @@ def fit_many(
 
     ``settings``: a dict for each network, or how many networks. These keys are options of training, for this network
     instead of those of the call: "loss", "optimizer", "lr", "epochs", "batch_size", "shuffle", "seed", "class_weight",
-    "l1", "l2", "label_smoothing", "accumulate", "ema", "augment", "rows" (the rows of X to train on: numbers, a slice
-    or a mask; X is not copied) and "validation_rows" (those to judge on after each epoch). All other keys are arguments
-    of ``build``, which returns a new ``nn.Module``; an option that ``build`` names among its parameters is given to it,
-    too. ``lr`` replaces the rate of ``optimizer``.
+    "l1", "l2", "label_smoothing", "accumulate", "ema", "augment", "ignore_index", "rows" (the rows of X to train on:
+    numbers, a slice or a mask; X is not copied) and "validation_rows" (those to judge on after each epoch). All other
+    keys are arguments of ``build``, which returns a new ``nn.Module``; an option that ``build`` names among its
+    parameters is given to it, too. ``lr`` replaces the rate of ``optimizer``.
 
     Network i is what this makes, to the bit, for any number of threads (``seed`` of the call: that of the first
     network, the next has ``seed + 1`` and so on; None draws one from the generator behind ``fd.seed``)::
@@ -97,6 +98,7 @@ def fit_many(
     defaults = {"loss": loss, "optimizer": optimizer, "lr": lr, "epochs": epochs, "batch_size": batch_size}
     defaults |= {"shuffle": shuffle, "seed": seed, "class_weight": class_weight, "augment": augment}
     defaults |= {"l1": l1, "l2": l2, "label_smoothing": label_smoothing, "accumulate": accumulate, "ema": ema}
+    defaults |= {"ignore_index": ignore_index}
     networks = split(build, settings, len(x), dict.fromkeys(OPTIONS) | defaults)
     kinds, steps = _plan(build, networks, data, metrics)
     validation = _Validation(validation_data, networks, kinds)
@@ -260,10 +262,11 @@ class _Training:
         if self._validation.wanted:
             epochs = min(epochs, len(extra))  # Ctrl-C may have come while it was judged
         sums = crew.sums[crew.starts[i] :][:epochs]
+        answers = kind.counted(self._networks[i])
         count = len(kind.data.x) if rows is None else len(rows)
-        columns = {"loss": (sums[:, 0] / count).tolist()} if epochs else {}
+        columns = {"loss": (sums[:, 0] / (count if kind.loss.ignore is None else answers)).tolist()} if epochs else {}
         if kind.count and epochs:
-            columns["accuracy"] = (sums[:, 1] / (count * int(np.prod(kind.encoded.shape[1:])))).tolist()
+            columns["accuracy"] = (sums[:, 1] / answers).tolist()
         for name in extra[0] if extra and epochs else ():
             columns[name] = [numbers[name] for numbers in extra[:epochs]]
         history = History(columns)

@@ -107,13 +107,13 @@ def cross_validate(
         for key in ("rows", "validation_rows"):
             if key in setting:
                 raise ValueError(f"cross_validate: {named(i, setting)}: {key!r} is what folds are for; leave it out")
-        _, shape = augmented(setting.get("augment", options.get("augment", ())), x, np.dtype(np.float32))
+        _, shape = augmented(_given("augment", setting, options) or (), x, np.dtype(np.float32))
         if shape != x.shape[1:]:
             raise ValueError(
                 f"cross_validate: {named(i, setting)}: augment makes samples {shape} of {x.shape[1:]}, but rows are "
                 "judged as they are: expected changes that keep the shape"
             )
-        loss = setting.get("loss", options.get("loss"))
+        loss = _given("loss", setting, options)
         if loss is None:  # fit chooses between two, and what fits one of classes fits the other
             loss = "mse" if labels.dtype.kind == "f" else "cross_entropy"
         check_metrics(metrics, losses.get(loss), "cross_validate")
@@ -129,17 +129,29 @@ def cross_validate(
         places.append({**{key: value for key, value in given.items() if key not in ("rows", "seed")}, **place})
         inference = known.setdefault(of_model(network, x, 1, x.shape[1:]), Inference(network)).of(network)
         failed = i in networks.errors
-        numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics))
+        ignored = _given("ignore_index", given, options)
+        numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics, ignored))
     nothing = dict.fromkeys(next(found for found in numbers if found), float("nan"))
     scored = [{**place, **nothing, **found} for place, found in zip(places, numbers, strict=True)]
     return Scores([dict(setting) for setting in settings], networks, scored, list(nothing))
 
 
+def _given(name: str, setting: Mapping[str, Any], options: dict[str, Any]) -> Any:
+    """An option of a setting, or of all."""
+    return setting.get(name, options.get(name))
+
+
 def _score(
-    model: Any, inference: Inference, x: Array, labels: Array, rows: Array, metrics: Sequence[Metric]
+    model: Any,
+    inference: Inference,
+    x: Array,
+    labels: Array,
+    rows: Array,
+    metrics: Sequence[Metric],
+    ignore_index: int | None,
 ) -> dict[str, float]:
     """The numbers of ``model.evaluate`` on some rows."""
-    loss = losses.get(model.loss)
+    loss = losses.ignoring(losses.get(model.loss), ignore_index)
     wanted = check_metrics(metrics, loss, "cross_validate")
     return judge(model, loss, inference(x[rows], 256), labels[rows], wanted)
 

@@ -37,7 +37,7 @@ class Data:
 
     def encoded(self, loss: losses.Loss, output_shape: tuple[int, ...], dtype: Any) -> tuple[Any, Array]:
         """(classes, targets as the loss takes them)."""
-        key = of_value(loss.name or loss.function), output_shape[1:], dtype
+        key = of_value(loss.name or loss.function), loss.ignore, output_shape[1:], dtype
         if key not in self._encoded:
             classes = losses.find_classes(self.labels, loss, output_shape, "fit_many", self._classes)
             self._encoded[key] = classes, losses.encode(self.labels, loss, classes, output_shape, dtype)
@@ -74,6 +74,7 @@ class Kind:
         self._output_shape = output_shape = self.inference.output_shape(data.x, self.sample_shape)
         self._other: tuple[Array, Array] | None = None
         loss = losses.get(network.loss) if network.loss else losses.choose(data.labels, output_shape)
+        loss = losses.ignoring(loss, network.ignore_index)
         self.classes, self.encoded = data.encoded(loss, output_shape, model.dtype)
         self.loss = losses.smoothed(loss, network.label_smoothing)
         if loss.name in losses.OF_PROBABILITIES and self.as_given:
@@ -129,6 +130,13 @@ class Kind:
             self._other = labels, losses.encode(labels, self.loss, self.classes, shape, dtype)
         return self._other[1]
 
+    def counted(self, network: Network) -> int:
+        """How many targets of an epoch count."""
+        encoded = self.encoded if network.rows is None else self.encoded[network.rows]
+        losses.check_counted(self.loss, encoded, self.classes)
+        ignored = 0 if self.loss.ignore is None else np.count_nonzero(encoded == len(self.classes))
+        return encoded.size - int(ignored)
+
     def weight(self, network: Network) -> Array | None:
         """The weights of the samples for a network, None if all count the same."""
         found = self.data.weight(network, self.encoded, self.classes, network.model.dtype)
@@ -165,12 +173,13 @@ class Kinds:
         weighted = data.sample_weight is not None, network.class_weight is not None
         _, shape = augmented(network.augment, data.x, batch_dtype(data.x, network.model))
         structure = of_model(network.model, data.x, batch, shape)
-        beside = network.options, of_value(network.label_smoothing), of_value(network.augment)
+        beside = network.options, *map(of_value, (network.label_smoothing, network.augment, network.ignore_index))
         key = structure, of_optimizer(network.optimizer), of_value(network.loss), batch, weighted, *beside
         if key not in self._known:
             self._known[key] = Kind(network, data, self._metrics)
         kind = self._known[key]
         kind.weight(network)
+        kind.counted(network)
         samples = len(data.x) if network.rows is None else len(network.rows)
         kind.plan(kind.batch, self.steps)
         if samples % kind.batch:

@@ -30,6 +30,7 @@ OPTIONS = (
     "accumulate",
     "ema",
     "augment",
+    "ignore_index",
     "rows",
     "validation_rows",
 )
@@ -53,6 +54,7 @@ class Network:
     label_smoothing: Any
     augment: Any
     options: StepOptions
+    ignore_index: int | None
     rows: Array | None
     validation_rows: Array | None
     model: Any = field(default=None, repr=False)
@@ -160,6 +162,7 @@ def _network(
         label_smoothing=options["label_smoothing"],
         augment=options["augment"],
         options=step_options(*(options[name] for name in ("l1", "l2", "accumulate", "ema", "batch_size"))),
+        ignore_index=options["ignore_index"],
         rows=None if options["rows"] is None else rows_of("rows", options["rows"], samples),
         validation_rows=(
             None

@@ -56,6 +56,7 @@ class Learner:
         label_smoothing: float = 0.0,
         accumulate: int = 1,
         ema: float | None = None,
+        ignore_index: int | None = None,
     ) -> "training.History":
         """Train on samples X (N, ...) with targets y; returns the numbers of each epoch.
 
@@ -67,7 +68,9 @@ class Learner:
         ``validation_data``: (X, y), judged after each epoch. ``seed`` repeats shuffling and dropout (``fd.seed`` the
         initial weights). ``metrics``: "accuracy", "dice" (mean over classes), "rmse", "mae", "r2" or functions of
         (targets, predictions). ``sample_weight`` (N,) and ``class_weight`` ("balanced" or label -> weight) weigh the
-        loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``callbacks``: see
+        loss. Labels of every pixel: y (N, H, W) for outputs (N, C, H, W). ``ignore_index``: the integer label of
+        targets that count for nothing, as pixels that nobody labelled: "cross_entropy" and "nll" are means over the
+        others, and so are the epoch's numbers; a batch of nothing else has the loss 0. ``callbacks``: see
         ``fastdl.training.Callback``; a plain function (model, epoch, numbers) is called after each epoch and ends
         training by returning True. ``progress``: a bar on standard error; None shows it on a terminal only.
 
@@ -138,6 +141,7 @@ class Learner:
             label_smoothing=label_smoothing,
             accumulate=accumulate,
             ema=ema,
+            ignore_index=ignore_index,
         )
 
     def file_metadata(self, extra: dict[str, Any] | None = None) -> dict[str, str]:
@@ -173,6 +177,10 @@ class Learner:
         metrics: Sequence[str | Callable[[Array, Array], float]] = (),
         batch_size: int = 256,
         loss: str | Callable[..., Any] | None = None,
+        ignore_index: int | None = None,
     ) -> dict[str, float]:
-        """Loss, accuracy (after a classification loss) and ``metrics`` on samples X with targets y."""
-        return training.evaluate(self, X, y, metrics=metrics, batch_size=batch_size, loss=loss)
+        """Loss, accuracy (after a classification loss) and ``metrics`` on samples X with targets y, of which those that
+        are ``ignore_index`` do not count."""
+        return training.evaluate(
+            self, X, y, metrics=metrics, batch_size=batch_size, loss=loss, ignore_index=ignore_index
+        )

@@ -16,29 +16,44 @@ Forward = Callable[[dict[str, Any], int], Any]
 
 def record_batches(
     graph: Graph, inputs: dict[str, Tensor], parameters: list[Any], sizes: list[int], forward: Forward, penalty: Any
-) -> tuple[Any, Any, list[tuple[Tensor, Any]], list[tuple[Any, Any]]]:
+) -> tuple[Any, Any, list[tuple[Tensor, Any]], list[tuple[Any, Any]], Any]:
     """The mean loss of all samples, the flat gradient, the updates of counters and buffers, (outputs, targets) of each
-    batch. ``forward(now, size)`` is the pass of one batch, where ``now`` has the inputs as the batches before left
-    them."""
+    batch, and how many targets counted (None: all). ``forward(now, size)`` is the pass of one batch, where ``now`` has
+    the inputs as the batches before left them.
+
+    Where only some targets count, their number is known at the end: until then the sums of the losses are added up.
+    """
     samples, now = sum(sizes), dict(inputs)
     names = {tensor: name for name, tensor in inputs.items()}
-    value, grad, answers = penalty, None, []
-    for i, size in enumerate(sizes):
-        passed = forward(now, size)
-        loss = passed.value
-        share = np.full((), size / samples, loss.dtype)
-        pairs = [(loss, share)] if i or penalty is None else [(loss, share), (penalty, np.ones((), loss.dtype))]
+    value, grad, answers, counted = None, None, [], None
+
+    def add(of: Any, share: Any) -> None:
+        nonlocal value, grad
         if parameters:
-            pieces = autodiff.gradients(graph, pairs, parameters)
+            pieces = autodiff.gradients(graph, [(of, share)], parameters)
             flat = F.concatenate([F.reshape(graph.lift(g), (-1,)) for g in pieces])
             grad = flat if grad is None else F.add(grad, flat)
-        value = F.multiply(loss, share) if value is None else F.add(value, F.multiply(loss, share))
+        part = F.multiply(of, share)
+        value = part if value is None else F.add(value, part)
+
+    for size in sizes:
+        passed = forward(now, size)
+        if passed.counted is None:
+            add(passed.value, np.full((), size / samples, passed.value.dtype))
+        else:
+            add(passed.value, F.maximum(passed.counted, 1.0))
+            counted = passed.counted if counted is None else F.add(counted, passed.counted)
         answers.append((passed.outputs, passed.y))
         now |= {_name(old, now): new for old, new in passed.updates}
         now["position"] = batches.advance(now["position"], by=size)
         now["step"] = batches.advance(now["step"], by=1)
+    if counted is not None:
+        share = F.divide(1.0, F.maximum(counted, 1.0))
+        value, grad = F.multiply(value, share), None if grad is None else F.multiply(grad, share)
+    if penalty is not None:
+        add(penalty, np.ones((), penalty.dtype))
     updates = [(tensor, now[name]) for tensor, name in names.items() if now[name] is not tensor]
-    return value, grad, updates, answers
+    return value, grad, updates, answers, counted
 
 
 def _name(tensor: Any, now: dict[str, Any]) -> str:

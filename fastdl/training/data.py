@@ -30,8 +30,9 @@ class Data:
         """Targets that say which classes there are; of values a few are enough."""
         return self._y
 
-    def class_weight(self, given: Any) -> Any:
-        """``class_weight`` as targets that are seen piece by piece can be weighed with it."""
+    def class_weight(self, given: Any, ignore: int | None) -> Any:
+        """``class_weight`` as targets that are seen piece by piece can be weighed with it; labels that are ``ignore``
+        do not count."""
         return given
 
     def source(self, task: Task, batch_size: int | None, seed: int | None, weight: Any) -> Source:
@@ -56,9 +57,11 @@ class FileData(Data):
         self._counts = labels_in(self._rows)
         return self._counts[0]
 
-    def class_weight(self, given: Any) -> Any:
+    def class_weight(self, given: Any, ignore: int | None) -> Any:
         if isinstance(given, str) and given == "balanced":
-            return balanced(*(self._counts or labels_in(self._rows)), given)
+            labels, counts = self._counts or labels_in(self._rows)
+            counted = labels != ignore
+            return balanced(labels[counted], counts[counted], given)
         return given
 
     def source(self, task: Task, batch_size: int | None, seed: int | None, weight: Any) -> Source:
@@ -83,7 +86,7 @@ class StreamData(Data):
     def labels(self, loss: losses.Loss | None, classes: Any) -> Array:
         return self._batches.first[1]
 
-    def class_weight(self, given: Any) -> Any:
+    def class_weight(self, given: Any, ignore: int | None) -> Any:
         if isinstance(given, str):
             raise ValueError(
                 f"fit: class_weight is {given!r}, but nobody knows how often each class will come from an iterator: "

@@ -54,6 +54,7 @@ def fit(
     label_smoothing: float = 0.0,
     accumulate: int = 1,
     ema: float | None = None,
+    ignore_index: int | None = None,
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
@@ -69,7 +70,7 @@ def fit(
     inference = Inference(model)
     entries, sample_shape = augmented(augment, data.x, batch_dtype(data.x, model))
     output_shape = inference.output_shape(data.x, sample_shape)
-    task = _task(model, data, output_shape, loss, classes, class_weight, label_smoothing)
+    task = _task(model, data, output_shape, loss, classes, class_weight, label_smoothing, ignore_index)
     chosen = task.loss
     as_given = sample_shape == tuple(data.x.shape[1:])
     if chosen.name in losses.OF_PROBABILITIES and as_given:
@@ -81,6 +82,8 @@ def fit(
         raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
     if options.accumulate > 1 and source.batch is None:
         raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
+    if source.whole is not None:
+        losses.check_counted(chosen, source.whole[1], task.classes)
     source.whole = source.whole if as_given else None
     validation = _validation(validation_data, sample_shape, task)
     if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
@@ -98,6 +101,7 @@ def fit(
         "batch_size": options.batch if options.accumulate > 1 else source.batch,
         **options.described(),
         "label_smoothing": float(label_smoothing),
+        "ignore_index": chosen.ignore,
         "shuffle": bool(shuffle),
         "metrics": [described(m) for m in wanted],
         "validation_data": validation is not None,
@@ -130,17 +134,25 @@ def fit(
 
 
 def _task(
-    model: Any, data: Data, output_shape: tuple[int, ...], loss: Any, classes: Any, class_weight: Any, smoothing: Any
+    model: Any,
+    data: Data,
+    output_shape: tuple[int, ...],
+    loss: Any,
+    classes: Any,
+    class_weight: Any,
+    smoothing: Any,
+    ignore_index: Any,
 ) -> Task:
     chosen = None if loss is None else losses.get(loss)
     labels = data.labels(chosen, classes)
     if chosen is None:
         chosen = losses.choose(labels, output_shape)
+    chosen = losses.ignoring(losses.smoothed(chosen, smoothing), ignore_index)
     try:
         found = losses.find_classes(labels, chosen, output_shape, given=classes)
     except ValueError as error:
         raise ValueError(f"{error}{data.why_these}") from None
-    return Task(losses.smoothed(chosen, smoothing), found, output_shape, model.dtype, data.class_weight(class_weight))
+    return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight, chosen.ignore))
 
 
 def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[Any, Array] | None:
@@ -153,4 +165,6 @@ def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[
         raise ValueError(
             f"fit: validation_data X has shape {x.shape}; expected (N, {', '.join(map(str, sample_shape))})"
         )
-    return x, task.encode(targets_of("fit", given[1], len(x)))
+    encoded = task.encode(targets_of("fit", given[1], len(x)))
+    losses.check_counted(task.loss, encoded, task.classes, "fit: validation_data")
+    return x, encoded

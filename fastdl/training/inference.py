@@ -155,7 +155,14 @@ def probabilities(model: Any, outputs: Array) -> Array:
 
 
 def evaluate(
-    model: Any, X: Any, y: Any, *, metrics: Sequence[Metric] = (), batch_size: int = 256, loss: Any = None
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    metrics: Sequence[Metric] = (),
+    batch_size: int = 256,
+    loss: Any = None,
+    ignore_index: int | None = None,
 ) -> dict[str, float]:
     """See ``nn.Module.evaluate``."""
     chosen = loss if loss is not None else model.loss
@@ -165,7 +172,7 @@ def evaluate(
     if len(x) == 0:
         raise ValueError("evaluate: X has no samples")
     labelled = targets_of("evaluate", y, len(x))
-    known = losses.get(chosen)
+    known = losses.ignoring(losses.get(chosen), ignore_index, "evaluate")
     wanted = check_metrics(metrics, known, "evaluate")
     outputs = outputs_of(model, x, batch_size, "evaluate")
     losses.check_outputs(known, outputs, "evaluate")
@@ -179,6 +186,7 @@ def judge(
     if encoded is None:
         found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
         encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
+    losses.check_counted(loss, encoded, model.classes or list(range(outputs.shape[1])), "evaluate")
     targets = encoded.astype(losses.batch_targets(loss, encoded, outputs.dtype), copy=False)
     numbers = {"loss": float(loss(outputs, targets))}
     wanted: list[Metric] = list(metrics)
@@ -189,6 +197,9 @@ def judge(
     else:
         predicted = loss.decide(outputs)
         truth = np.maximum(targets, 0).reshape(predicted.shape)
+        if loss.ignore is not None:
+            counts = targets != outputs.shape[1]
+            truth, predicted = truth[counts], predicted[counts]
     for metric in wanted:
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         function = METRICS[metric] if isinstance(metric, str) else metric

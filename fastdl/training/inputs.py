@@ -147,11 +147,13 @@ def _numbers(y: Array) -> Any:
 
 
 def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array:
+    """The weight of each class, and 0 for targets that count for nothing."""
     if classes is None:
         raise ValueError("fit: class_weight needs class labels; leave it out for values")
     if class_weight == "balanced":
-        counts = np.bincount(_numbers(y), minlength=len(classes))
-        return np.where(counts > 0, y.size / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+        counts = np.bincount(_numbers(y), minlength=len(classes))[: len(classes)]
+        found = np.where(counts > 0, counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+        return np.append(found, 0.0)
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f'fit: class_weight is {class_weight!r}; expected None, "balanced" or a dict from label to weight'
@@ -162,4 +164,4 @@ def _of_classes(class_weight: Any, y: Array, classes: list[Any] | None) -> Array
     for label, weight in class_weight.items():
         if not is_number(weight) or not 0 <= weight < np.inf:
             raise ValueError(f"fit: class_weight of {label!r} is {weight!r}; expected a finite number of at least 0")
-    return np.array([float(class_weight.get(label, 1.0)) for label in classes])
+    return np.array([*(float(class_weight.get(label, 1.0)) for label in classes), 0.0])

@@ -110,7 +110,7 @@ class Loop:
     def _begin(self, place: Place) -> None:
         """Make the totals ready for the epoch, or for what is left of it."""
         arrays = self._steps.memory.arrays
-        for name in ("total", "correct"):
+        for name in ("total", "correct", "counted"):
             if name in arrays and place.samples == 0:
                 arrays[name][...] = 0
 
@@ -141,10 +141,13 @@ class Loop:
 
     def _numbers(self) -> dict[str, float]:
         memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole
-        numbers = {"loss": float(memory.arrays["total"]) / n}
+        answers = float(n * math.prod(memory.arrays["y"].shape[1:]))
+        losses = float(n)
+        if "counted" in memory.arrays:  # none at all leave NaN
+            losses = answers = float(memory.arrays["counted"]) or math.nan
+        numbers = {"loss": float(memory.arrays["total"]) / losses}
         if "correct" in memory.arrays:
-            answers = math.prod(memory.arrays["y"].shape[1:])
-            numbers["accuracy"] = float(memory.arrays["correct"]) / (n * answers)
+            numbers["accuracy"] = float(memory.arrays["correct"]) / answers
         others = [m for m in self._metrics if m not in numbers] if whole is not None else []
         if others or self._validation is not None or self._callbacks:
             memory.to_model()

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import functional as F
 from ..ops import Array
-from ..options import is_number
+from ..options import is_integer, is_number
 
 
 def _itself(outputs: Any) -> Any:
@@ -27,7 +27,8 @@ class Loss:
     """A loss function with its name and kind; ``name`` None for a function of the user's own.
 
     ``link``: from outputs to probabilities, None where there is no way. ``threshold``: the output from which on the
-    answer is yes. ``no``: what the target no is to a binary loss; yes is 1.
+    answer is yes. ``no``: what the target no is to a binary loss; yes is 1. ``ignore``: the label whose targets count
+    for nothing, which are kept as the number after that of the last class.
     """
 
     name: str | None
@@ -36,16 +37,29 @@ class Loss:
     link: Callable[[Any], Any] | None = None
     threshold: float = 0.0
     no: int = 0
+    ignore: int | None = None
 
     def __call__(self, outputs: Any, target: Any) -> Any:
-        return self.function(outputs, target)
+        if self.ignore is None:
+            return self.function(outputs, target)
+        total = self.function(outputs, target, ignore_index=outputs.shape[1], reduction="sum")
+        return F.divide(total, F.maximum(self.counted(outputs, target), 1.0))
 
     def weighted(self, outputs: Any, target: Any, weight: Any) -> Any:
         """The mean loss of the batch with a weight for each sample (N,), or for each target in the losses' shape."""
-        losses = self.function(outputs, target, reduction="none")
+        ignored = {} if self.ignore is None else {"ignore_index": outputs.shape[1]}
+        losses = self.function(outputs, target, reduction="none", **ignored)
         if len(losses.shape) > len(weight.shape):
-            losses = F.mean(losses, axis=tuple(range(1, len(losses.shape))))
-        return F.mean(F.multiply(losses, weight))
+            over = F.mean if self.ignore is None else F.sum
+            losses = over(losses, axis=tuple(range(1, len(losses.shape))))
+        losses = F.multiply(losses, weight)
+        if self.ignore is None:
+            return F.mean(losses)
+        return F.divide(F.sum(losses), F.maximum(self.counted(outputs, target), 1.0))
+
+    def counted(self, outputs: Any, target: Any) -> Any:
+        """How many targets of the batch count, as a number of the outputs' dtype."""
+        return F.sum(F.astype(F.not_equal(target, outputs.shape[1]), outputs.dtype))
 
     def decide(self, outputs: Array) -> Array:
         """The class numbers that the outputs of a classification stand for."""
@@ -105,6 +119,27 @@ def smoothed(loss: Loss, share: Any) -> Loss:
             f'fit: label_smoothing is {share}, but the loss is {loss.name or "your own"}; it is for "cross_entropy"'
         )
     return dataclasses.replace(loss, function=functools.partial(loss.function, label_smoothing=float(share)))
+
+
+def ignoring(loss: Loss, ignore_index: Any, caller: str = "fit") -> Loss:
+    """The loss to which targets that are ``ignore_index`` count for nothing."""
+    if ignore_index is None:
+        return loss
+    if not is_integer(ignore_index):
+        raise TypeError(f"{caller}: ignore_index is {ignore_index!r}; expected None or an integer label")
+    if loss.kind != "classes":
+        remedy = "leave such targets out in it" if loss.name is None else "let the model have an output for each class"
+        raise ValueError(
+            f"{caller}: ignore_index is {ignore_index}, but the loss is {loss.name or 'your own'}; it is for "
+            f'"cross_entropy" and "nll": {remedy}'
+        )
+    return dataclasses.replace(loss, ignore=int(ignore_index))
+
+
+def check_counted(loss: Loss, encoded: Array, classes: list[Any] | None, caller: str = "fit") -> None:
+    """Refuse targets none of which counts."""
+    if loss.ignore is not None and encoded.size and (encoded == len(classes or [])).all():
+        raise ValueError(f"{caller}: all labels in y are {loss.ignore}, the ignore_index; expected others among them")
 
 
 def choose(y: Array, output_shape: tuple[int, ...]) -> Loss:
@@ -172,6 +207,14 @@ def find_classes(
         whole = bool(np.all(y == np.round(y)))
         remedy = "convert them with y.astype(np.int64)" if whole else 'use loss="mse" for values'
         raise TypeError(f"{caller}: {loss.name} needs class labels, but y is {y.dtype}: {remedy}")
+    if loss.ignore is not None:
+        if y.dtype.kind not in "iu":
+            raise TypeError(f"{caller}: ignore_index is {loss.ignore}, but y is {y.dtype}; expected integer labels")
+        y = y[y != loss.ignore]
+        if not y.size and given is None:
+            raise ValueError(
+                f"{caller}: all labels in y are {loss.ignore}, the ignore_index; expected others among them"
+            )
     count = 2 if loss.kind == "binary" else output_shape[1]
     if given is not None:
         named: list[Any] = np.asarray(given).tolist()
@@ -203,7 +246,7 @@ def encode(
     """Targets in the shape that the loss takes, as small as they can be kept: class numbers and answers in one byte
     where that will do, values as they came. :func:`batch_targets` says what they become in a batch."""
     if loss.kind != "values":
-        y = _class_numbers(y, classes or [], caller)
+        y = _class_numbers(y, classes or [], caller, loss.ignore)
     if loss.kind == "binary" and loss.no:
         y = np.where(y > 0, np.int8(1), np.int8(loss.no))
     if loss.kind == "classes":
@@ -250,8 +293,14 @@ def batch_targets(loss: Loss, encoded: Array, dtype: Any) -> np.dtype[Any]:
     return floats
 
 
-def _class_numbers(y: Array, classes: list[Any], caller: str) -> Array:
-    """The number of each label's class, in the smallest type that has room for them."""
+def _class_numbers(y: Array, classes: list[Any], caller: str, ignore: int | None) -> Array:
+    """The number of each label's class, in the smallest type that has room for them; labels that are ``ignore`` have
+    the number after the last."""
+    if ignore is not None:
+        counts = y != ignore
+        all_numbers = np.full(y.shape, len(classes), np.min_scalar_type(len(classes)))
+        all_numbers[counts] = _class_numbers(y[counts], classes, caller, None)
+        return all_numbers
     small = np.min_scalar_type(max(1, len(classes) - 1))
     if y.dtype.kind in "iub" and classes == list(range(len(classes))):
         numbers = y

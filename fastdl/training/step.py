@@ -68,6 +68,8 @@ class Memory:
         }
         if count:
             self.arrays["correct"] = np.zeros((), np.float64)
+        if loss.ignore is not None:
+            self.arrays["counted"] = np.zeros((), np.float64)
         if options.ema is not None:
             self.arrays["ema"] = self.arrays["flat"].copy()
         self._shown = "flat" if options.ema is None else "ema"  # what the model has
@@ -173,7 +175,7 @@ def record_step(
         value, outputs, updates = forward.value, forward.outputs, forward.updates
         value = value if penalty is None else F.add(value, penalty)
         flat_grad = None
-        if fused and penalty is None:
+        if fused and penalty is None and forward.counted is None:
             value, outputs, flat_grad = _fused(inputs, forward, loss) or (value, outputs, None)
         if parameters:
             if flat_grad is None:
@@ -183,11 +185,13 @@ def record_step(
         if "correct" in inputs:
             outputs = F.subtract(outputs, loss.threshold) if loss.threshold else outputs
             updates.append((inputs["correct"], batches.count_correct(inputs["correct"], outputs, forward.y)))
-        return Recorded(graph, inputs, _with_counters(inputs, value, updates, batch), value, flat_grad)
+        updates = _with_counters(inputs, value, updates, batch, forward.counted)
+        return Recorded(graph, inputs, updates, value, flat_grad)
 
 
 class _Forward(NamedTuple):
-    """The forward pass of a batch; ``updates`` are those of the model's buffers."""
+    """The forward pass of a batch; ``updates`` are those of the model's buffers, ``counted`` how many targets count,
+    None for all."""
 
     value: Any
     outputs: Any
@@ -195,11 +199,12 @@ class _Forward(NamedTuple):
     y: Any
     updates: list[tuple[Tensor, Any]]
     weight: Any
+    counted: Any
 
 
 def _fused(inputs: dict[str, Tensor], forward: _Forward, loss: Loss) -> tuple[Any, Any, Any] | None:
     """Loss, outputs and gradient of a narrow chain by the launch that does all of it; None for other models."""
-    value, outputs, x, y, _, weight = forward
+    value, outputs, x, y, _, weight, _ = forward
     chain = narrow.find(value, outputs, x, y, inputs["flat"], weight, checked=loss.name is not None)
     if chain is None:
         return None
@@ -210,7 +215,7 @@ def _fused(inputs: dict[str, Tensor], forward: _Forward, loss: Loss) -> tuple[An
 
 
 def _with_counters(
-    inputs: dict[str, Tensor], value: Any, updates: list[tuple[Tensor, Any]], batch: int
+    inputs: dict[str, Tensor], value: Any, updates: list[tuple[Tensor, Any]], batch: int, counted: Any
 ) -> list[tuple[Tensor, Any]]:
     """The updates with the running total and all that counts moved on, in one launch."""
     counters = {inputs["position"]: batch, inputs["step"]: 1}
@@ -221,8 +226,19 @@ def _with_counters(
             counters[old] = node.attrs["by"]
         else:
             rest.append((old, new))
-    moved = batches.tally(inputs["total"], value, *counters, weight=float(batch), by=tuple(counters.values()))
-    return [*rest, *zip((inputs["total"], *counters), moved, strict=True)]
+    return [*rest, *_totals(inputs, value, batch, counted, counters)]
+
+
+def _totals(
+    inputs: dict[str, Tensor], value: Any, samples: int, counted: Any, counters: dict[Tensor, int]
+) -> list[tuple[Tensor, Any]]:
+    """The running total of a loss that is the mean of ``samples``, or of ``counted`` targets, and the counters."""
+    more, weight = [], float(samples)
+    if counted is not None:
+        more = [(inputs["counted"], batches.tally(inputs["counted"], counted, weight=1.0, by=())[0])]
+        value, weight = F.multiply(value, counted), 1.0
+    moved = batches.tally(inputs["total"], value, *counters, weight=weight, by=tuple(counters.values()))
+    return [*more, *zip((inputs["total"], *counters), moved, strict=True)]
 
 
 def _record_batches(
@@ -241,11 +257,10 @@ def _record_batches(
     def forward(now: dict[str, Any], size: int) -> _Forward:
         return _forward(model, memory, loss, now, parameters, size)
 
-    value, grad, updates, answers = record_batches(graph, inputs, parameters, sizes, forward, penalty)
+    value, grad, updates, answers, counted = record_batches(graph, inputs, parameters, sizes, forward, penalty)
     if grad is not None:
         updates += _update(memory, optimizer, inputs, grad)
-    (total,) = batches.tally(inputs["total"], value, weight=float(sum(sizes)), by=())
-    updates.append((inputs["total"], total))
+    updates += _totals(inputs, value, sum(sizes), counted, {})
     if "correct" in inputs:
         correct: Any = inputs["correct"]
         for outputs, y in answers:
@@ -298,7 +313,8 @@ def _forward(
     if not isinstance(value, Tensor) or value.shape != ():
         got = f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
         raise ValueError(f"fit: the loss returned {got}; expected a number made of the outputs: reduce it with np.mean")
-    return _Forward(value, outputs, x, y, updates, weight)
+    counted = None if loss.ignore is None else loss.counted(outputs, y)
+    return _Forward(value, outputs, x, y, updates, weight, counted)
 
 
 def _update(memory: Memory, optimizer: Any, inputs: dict[str, Tensor], grad: Any) -> list[tuple[Tensor, Any]]:

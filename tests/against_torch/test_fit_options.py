@@ -42,6 +42,10 @@ def plain(model, outputs, target):
     return T.cross_entropy(outputs, target)
 
 
+def ignoring(model, outputs, target):
+    return T.cross_entropy(outputs, target, ignore_index=1)
+
+
 def clipped_by_norm(model):
     torch.nn.utils.clip_grad_norm_(model.parameters(), 0.3)
 
@@ -65,6 +69,7 @@ CASES = {
     "norm": ({}, optim.SGD(0.5, clip_norm=0.3), lambda p: torch.optim.SGD(p, 0.5), plain, clipped_by_norm),
     "value": ({}, optim.SGD(0.5, clip_value=0.01), lambda p: torch.optim.SGD(p, 0.5), plain, clipped_by_value),
     "ema": ({"ema": 0.9}, optim.SGD(0.1), lambda p: torch.optim.SGD(p, 0.1), plain, None),
+    "ignored": ({"ignore_index": 1}, optim.SGD(0.1), lambda p: torch.optim.SGD(p, 0.1), ignoring, None),
     "accumulate": ({"accumulate": 4}, optim.Adam(0.01), lambda p: torch.optim.Adam(p, 0.01), plain, None),
     "all": (
         {"l1": 1e-3, "l2": 0.02, "label_smoothing": 0.1, "ema": 0.8, "accumulate": 2},

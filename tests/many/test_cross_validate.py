@@ -65,6 +65,7 @@ def test_values_and_given_folds():
         ({"X": "x.npy"}, TypeError, "cross_validate: X is a str; many networks share an array in memory"),
         ({"callbacks": []}, TypeError, "callbacks is not supported"),
         ({"folds": 40}, ValueError, "stratify=False"),
+        ({"ignore_index": 0, "loss": "bce_with_logits"}, ValueError, "ignore_index is 0, but the loss is"),
         (
             {"X": IMAGES, "augment": augment.RandomCrop(2), "build": None},
             ValueError,

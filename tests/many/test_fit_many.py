@@ -82,6 +82,11 @@ def cut(settings=1, **options):
         (lambda: fit([{"augment": print}]), TypeError, r"setting 0 .*augment holds a builtin_function_or_method"),
         (lambda: fit([{"augment": augment.Shift(1)}]), ValueError, r"setting 0 .*Shift: a sample has shape \(2,\)"),
         (
+            lambda: fit([{"rows": SIGNS == 1}], build=lambda: nn.Dense(2, 2), ignore_index=1),
+            ValueError,
+            r"setting 0 .*all labels in y are 1, the ignore_index",
+        ),
+        (
             lambda: cut(metrics=("dice",)),
             ValueError,
             r"metrics judge on samples of X, but augment makes samples \(1, 2",

@@ -177,6 +177,23 @@ def test_penalties_and_averages_of_all_networks():
     check(dense, [rows, {"width": 3}], POINTS, VALUES, epochs=2, l1=1e-3, l2=1e-3, ema=0.95, accumulate=2)
 
 
+def test_labels_that_count_for_nothing():
+    labels = np.where(RNG.random(150) < 0.3, -1, THREE)
+    rows = {"rows": np.arange(0, 150, 2), "validation_rows": np.arange(1, 150, 2)}
+    settings = [{}, {"lr": 0.01}, rows, {"accumulate": 2, "batch_size": 9}]
+    check(
+        deep,
+        settings,
+        POINTS,
+        labels,
+        epochs=3,
+        metrics=("accuracy",),
+        ignore_index=-1,
+        class_weight="balanced",
+        classes=[0, 1, 2],
+    )
+
+
 class Negative(augment.Augmentation):
     """A change of somebody's own."""
 
