@@ -13,11 +13,12 @@ from typing import Any
 from . import functional as F
 from . import options
 from .functional._door import pair
+from .naming import Named
 
 __all__ = ["Augmentation", "HorizontalFlip", "Noise", "RandomCrop", "Rotate", "Shift", "VerticalFlip"]
 
 
-class Augmentation:
+class Augmentation(Named):
     """What the entries of ``augment=`` have in common; subclass it for one of your own.
 
     ``__call__(x, *, seed, step, node)`` takes a batch (N, ...) of the model's dtype, recorded while ``fit`` plans, and

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import optim
 from .init import FLOATS
+from .naming import named
 from .options import is_integer, is_number
 from .transforms import value_and_grad
 
@@ -22,6 +23,7 @@ _MESSAGES = {
 }
 
 
+@named
 def minimize(
     fun: Callable[[Any], Any],
     x0: Any,

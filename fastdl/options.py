@@ -11,6 +11,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from .naming import did_you_mean
+
 
 def is_integer(value: Any) -> TypeGuard[int]:
     """Whether it counts something; True does not."""
@@ -68,7 +70,8 @@ def flag(caller: str, name: str, value: Any) -> bool:
 def choice(caller: str, name: str, value: Any, allowed: Sequence[str]) -> str:
     """One of the allowed words."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{caller}: {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
+        hint = did_you_mean(value, allowed)
+        raise ValueError(f"{caller}: {name} is {value!r}{hint}; expected one of {', '.join(map(repr, allowed))}")
     return value
 
 

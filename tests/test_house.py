@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"_version", "debugging"},
     {"_kernels"},
-    {"ops", "options", "storage"},
+    {"ops", "naming", "options", "storage"},
     {"functional"},
     {"graph", "numpy_protocol", "autodiff", "layouts", "rewriting", "plan", "stepwise", "transforms", "tree"},
     {"init", "optim", "minimization", "augment"},

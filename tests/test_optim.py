@@ -185,7 +185,7 @@ def test_structure_is_checked():
         (
             lambda: optim.get("adamm"),
             ValueError,
-            "optimizer is 'adamm'; expected one of 'sgd', 'adam', 'adamw', 'rmsprop'",
+            "optimizer is 'adamm' (did you mean 'adam'?); expected one of 'sgd', 'adam', 'adamw', 'rmsprop'",
         ),
         (lambda: optim.get(optim.Adam), TypeError, "optimizer is the class Adam; write optim.Adam(...)"),
         (lambda: optim.get(3), TypeError, "optimizer is a int; expected a name such as 'adam'"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import init
 from .._kernels.loader import seconds_compiling
+from ..naming import unknown
 from ..ops import Array
 from ..training.fit import fit
 from ..training.given import samples_in_memory, targets_in_memory
@@ -113,7 +114,11 @@ def _refuse(others: dict[str, Any]) -> None:
     for name in others:
         if name in inspect.signature(fit).parameters:
             raise TypeError(f"fit_many: {name} is not supported for many networks; train with model.fit to use it")
-        raise TypeError(f"fit_many: {name!r} is no option; what build takes belongs into settings: [{{{name!r}: ...}}]")
+        taken = inspect.signature(fit_many).parameters
+        hint = unknown("fit_many", name, [other for other in taken if other != "others"])
+        raise TypeError(
+            f"{str(hint).split('; expected ')[0]}; what build takes belongs into settings: [{{{name!r}: ...}}]"
+        )
 
 
 def _plan(

@@ -14,7 +14,7 @@ from .._kernels import address_of
 from .._kernels.fleet import Step
 from ..ops import Array
 from ..plan import Plan
-from ..training import losses
+from ..training import encoding, losses
 from ..training.inference import Inference, Metric, check_metrics
 from ..training.inputs import augmented, weights
 from ..training.sources import MemorySource
@@ -39,8 +39,8 @@ class Data:
         """(classes, targets as the loss takes them)."""
         key = of_value(loss.name or loss.function), loss.ignore, output_shape[1:], dtype
         if key not in self._encoded:
-            classes = losses.find_classes(self.labels, loss, output_shape, "fit_many", self._classes)
-            self._encoded[key] = classes, losses.encode(self.labels, loss, classes, output_shape, dtype)
+            classes = encoding.find_classes(self.labels, loss, output_shape, "fit_many", self._classes)
+            self._encoded[key] = classes, encoding.encode(self.labels, loss, classes, output_shape, dtype)
         return self._encoded[key]
 
     def weight(self, network: Network, encoded: Array, classes: Any, dtype: Any) -> Array | None:
@@ -127,14 +127,14 @@ class Kind:
         """Labels from elsewhere as the loss takes them."""
         if self._other is None or self._other[0] is not labels:
             shape, dtype = self._output_shape, self._network.model.dtype
-            self._other = labels, losses.encode(labels, self.loss, self.classes, shape, dtype)
+            self._other = labels, encoding.encode(labels, self.loss, self.classes, shape, dtype)
         return self._other[1]
 
     def counted(self, network: Network) -> int:
         """How many targets of an epoch count."""
         encoded = self.encoded if network.rows is None else self.encoded[network.rows]
-        losses.check_counted(self.loss, encoded, self.classes)
-        ignored = 0 if self.loss.ignore is None else np.count_nonzero(encoded == len(self.classes))
+        encoding.check_counted(self.loss, encoded, len(self.classes or []))
+        ignored = 0 if self.loss.ignore is None else np.count_nonzero(encoded == len(self.classes or []))
         return encoded.size - int(ignored)
 
     def weight(self, network: Network) -> Array | None:

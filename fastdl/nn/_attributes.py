@@ -3,13 +3,13 @@
 Reading an attribute gives the array that counts now: the module's own, or what ``apply`` put in its place.
 """
 
-import inspect
 from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
 
 from .. import init
+from ..naming import Named
 from ..ops import Array, Symbol
 from ._frame import FRAME
 
@@ -59,16 +59,6 @@ class Buffer(_Marked):
     kind = "_buffers"
 
 
-class _Signature:
-    """What ``help`` shows of a class of modules: the arguments of its __init__, not the (*_, **__) of __new__."""
-
-    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
-        if instance is not None:
-            raise AttributeError("__signature__")  # a module itself is called with what its __call__ takes
-        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
 _MODE = ": there are no modes; model(x) is inference, model(x, training=True) trains, and fit does so by itself"
 _PLACE = ": arrays stay where NumPy has them, on the CPU"
 # What people who come from PyTorch ask a module for.
@@ -83,17 +73,15 @@ _ELSEWHERE = {
 }
 
 
-class Attributes:
+class Attributes(Named):
     """Files parameters, buffers and modules by name, in the order of their first assignment."""
 
     _parameters: dict[str, Array]
     _buffers: dict[str, Array]
     _modules: dict[str, Any]
 
-    __signature__ = _Signature()
-
-    def __new__(cls, *_: Any, **__: Any) -> Self:
-        self = super().__new__(cls)
+    def __new__(cls, *_: Any, **options: Any) -> Self:
+        self = super().__new__(cls, **options)
         for kind in _KINDS:  # here and not in __init__, which subclasses may forget to call
             object.__setattr__(self, kind, {})
         return self

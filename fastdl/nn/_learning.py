@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import training
+from ..naming import named
 from ..ops import Array
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Learner:
     extra: dict[str, Any] | None = None
     """What was saved along with the model: see ``fd.save``."""
 
+    @named
     def fit(
         self,
         X: Any,
@@ -150,6 +152,7 @@ class Learner:
 
         return metadata(self, extra if extra is not None else self.extra)  # type: ignore[arg-type]
 
+    @named
     def predict(self, X: Any, *, batch_size: int = 256) -> Array:
         """Class labels after a classification loss, the outputs themselves otherwise, for samples X (N, ...).
 
@@ -159,6 +162,7 @@ class Learner:
         """
         return training.predict(self, X, batch_size=batch_size)
 
+    @named
     def predict_proba(self, X: Any, *, batch_size: int = 256) -> Array:
         """Probabilities (N, classes) in the order of ``model.classes``: the loss's link applied to the outputs.
 
@@ -169,6 +173,7 @@ class Learner:
         """
         return training.predict_proba(self, X, batch_size=batch_size)
 
+    @named
     def evaluate(
         self,
         X: Any,

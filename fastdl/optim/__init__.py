@@ -12,6 +12,7 @@ optimiser has a schedule: then it is the rate of the last step.
         params, state = optimizer.update(params, grads, state)
 """
 
+from ..naming import did_you_mean
 from .adam import Adam, AdamW
 from .clipping import clip_by_norm, clip_by_value
 from .optimizer import Optimizer
@@ -42,7 +43,8 @@ def get(optimizer: str | Optimizer, lr: float | Schedule | None = None) -> Optim
     if isinstance(optimizer, str):
         kind = _NAMED.get(optimizer.lower())
         if kind is None:
-            raise ValueError(f"optimizer is {optimizer!r}; expected one of {', '.join(map(repr, _NAMED))}")
+            hint = did_you_mean(optimizer, _NAMED)
+            raise ValueError(f"optimizer is {optimizer!r}{hint}; expected one of {', '.join(map(repr, _NAMED))}")
         return kind(_DEFAULT_RATES[kind] if lr is None else lr)  # type: ignore[call-arg]
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         raise TypeError(f"optimizer is the class {optimizer.__name__}; write optim.{optimizer.__name__}(...)")

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..functional import batches
 from ..init import FLOATS
+from ..naming import Named
 from ..ops import Symbol
 from ..options import flag, number
 from ..tree import flatten, tree_map, unflatten
@@ -16,7 +17,7 @@ from .schedules import Schedule
 State = dict[str, Any]
 
 
-class Optimizer:
+class Optimizer(Named):
     """Base of optimisers. A subclass names the trees of its state and says how one array is updated.
 
     ``lr`` is a number or a schedule (``optim.cosine_decay(...)``). ``clip_value`` bounds each number of the gradient,

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..naming import Named
 from ..ops import Array
+from ..options import count, flag, number
 from ..tree import flatten
 
 
@@ -52,7 +54,7 @@ class _Function(Callback):
         return self._function(model, epoch, numbers)
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Named, Callback):
     """Stop when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
 
     Smaller is better, except for names that end in ``accuracy`` or ``r2``. With ``restore_best`` the model ends with
@@ -66,9 +68,12 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor: str = "val_loss", *, patience: int = 5, min_delta: float = 0.0, restore_best: bool = True
     ) -> None:
-        if patience < 1:
-            raise ValueError(f"EarlyStopping: patience is {patience}; expected at least 1")
-        self.monitor, self.patience, self.min_delta, self.restore_best = monitor, patience, min_delta, restore_best
+        name = type(self).__name__
+        if not isinstance(monitor, str):
+            raise TypeError(f'{name}: monitor is {monitor!r}; expected the name of a number such as "val_loss"')
+        self.monitor, self.patience = monitor, count(name, "patience", patience)
+        self.min_delta = number(name, "min_delta", min_delta, least=0.0)
+        self.restore_best = flag(name, "restore_best", restore_best)
         self._sign = -1.0 if monitor.endswith(("accuracy", "r2")) else 1.0
         self.on_train_begin(None)
 

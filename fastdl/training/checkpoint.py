@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import storage
+from ..naming import Named
 from ..ops import Array
 from ..optim import Optimizer
 from ..options import is_integer, is_number
@@ -29,7 +30,7 @@ FORMAT = 1
 _ROWS, _ROW_BYTES = 64, 4096  # of the data are looked at, to tell other data
 
 
-class Checkpoint:
+class Checkpoint(Named):
     """Where and how often ``fit`` keeps its training: ``fit(..., checkpoint=Checkpoint("run.ckpt", every_minutes=5))``.
 
     ``every_epochs``: after each so many epochs, None for never; ``every_minutes``: when so much time has passed, also

@@ -10,7 +10,7 @@ from .._kernels.loader import seconds_compiling
 from ..augment import Augmentation
 from ..ops import Array
 from ..options import current_precision
-from . import losses
+from . import encoding, losses
 from .callbacks import as_callbacks
 from .checkpoint import Keeper, Saved, as_checkpoint, described, digest, structure
 from .data import Data, opened
@@ -83,7 +83,7 @@ def fit(
     if options.accumulate > 1 and source.batch is None:
         raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
     if source.whole is not None:
-        losses.check_counted(chosen, source.whole[1], task.classes)
+        encoding.check_counted(chosen, source.whole[1], len(task.classes or []))
     source.whole = source.whole if as_given else None
     validation = _validation(validation_data, sample_shape, task)
     if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
@@ -149,7 +149,7 @@ def _task(
         chosen = losses.choose(labels, output_shape)
     chosen = losses.ignoring(losses.smoothed(chosen, smoothing), ignore_index)
     try:
-        found = losses.find_classes(labels, chosen, output_shape, given=classes)
+        found = encoding.find_classes(labels, chosen, output_shape, given=classes)
     except ValueError as error:
         raise ValueError(f"{error}{data.why_these}") from None
     return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight, chosen.ignore))
@@ -166,5 +166,5 @@ def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[
             f"fit: validation_data X has shape {x.shape}; expected (N, {', '.join(map(str, sample_shape))})"
         )
     encoded = task.encode(targets_of("fit", given[1], len(x)))
-    losses.check_counted(task.loss, encoded, task.classes, "fit: validation_data")
+    encoding.check_counted(task.loss, encoded, len(task.classes or []), "fit: validation_data")
     return x, encoded

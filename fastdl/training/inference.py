@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Tensor
+from ..naming import did_you_mean
 from ..ops import Array, Spec, prepared
 from ..options import current_precision
 from ..plan import Plan
 from ..tree import flatten, unflatten
-from . import losses
+from . import encoding, losses
 from .given import samples_of, targets_of
 from .inputs import not_one_sample, positive
 from .step import batch_dtype
@@ -184,10 +185,11 @@ def judge(
 ) -> dict[str, float]:
     """Loss and metrics of raw outputs. Classification always gets an accuracy, values R2 and RMSE."""
     if encoded is None:
-        found = losses.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
-        encoded = losses.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
-    losses.check_counted(loss, encoded, model.classes or list(range(outputs.shape[1])), "evaluate")
-    targets = encoded.astype(losses.batch_targets(loss, encoded, outputs.dtype), copy=False)
+        found = encoding.find_classes(y, loss, outputs.shape, "evaluate") if model.classes is None else model.classes
+        encoded = encoding.encode(y, loss, found, outputs.shape, outputs.dtype, "evaluate")
+    if loss.ignore is not None:
+        encoding.check_counted(loss, encoded, outputs.shape[1], "evaluate")
+    targets = encoded.astype(encoding.batch_targets(loss, encoded, outputs.dtype), copy=False)
     numbers = {"loss": float(loss(outputs, targets))}
     wanted: list[Metric] = list(metrics)
     if loss.kind != "values" and "accuracy" not in wanted:
@@ -248,6 +250,15 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "mae": mae,
     "r2": r2,
 }
+# As other libraries call them.
+_ELSEWHERE = {
+    "acc": "accuracy",
+    "f1": "dice",
+    "f1_score": "dice",
+    "mean_absolute_error": "mae",
+    "r2_score": "r2",
+    "root_mean_squared_error": "rmse",
+}
 _OF_CLASSES = ("accuracy", "dice")
 
 
@@ -258,7 +269,8 @@ def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "f
     for metric in metrics:
         if isinstance(metric, str) and metric not in METRICS:
             raise ValueError(
-                f"{caller}: metric {metric!r} is unknown; expected {', '.join(METRICS)}, or a function (y, predicted)"
+                f"{caller}: metric {metric!r} is unknown{did_you_mean(metric, METRICS, _ELSEWHERE)}; expected "
+                f"{', '.join(METRICS)}, or a function (y, predicted)"
             )
         if isinstance(metric, str) and (metric in _OF_CLASSES) == (loss.kind == "values"):
             raise ValueError(f"{caller}: metric {metric!r} does not fit the loss {loss.name}")

@@ -137,7 +137,7 @@ class Loop:
         text = None if self._warned else diverging(self._history["loss"])
         if text is not None:
             self._warned = True
-            warnings.warn(text, DivergenceWarning, stacklevel=6)
+            warnings.warn(text, DivergenceWarning, stacklevel=7)
 
     def _numbers(self) -> dict[str, float]:
         memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole

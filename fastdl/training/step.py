@@ -20,7 +20,8 @@ from ..plan import Plan
 from ..tree import flatten, unflatten
 from . import narrow
 from .accumulation import record_batches
-from .losses import Loss, batch_targets
+from .encoding import batch_targets
+from .losses import Loss
 from .regularization import StepOptions
 from .sources import Source
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Array
-from . import losses
+from . import encoding, losses
 from .inputs import weights
 from .rows import Rows
 
@@ -27,7 +27,7 @@ class Task:
 
     def encode(self, y: Array) -> Array:
         """Targets as they are kept."""
-        return losses.encode(y, self.loss, self.classes, self.output_shape, self.dtype)
+        return encoding.encode(y, self.loss, self.classes, self.output_shape, self.dtype)
 
     def arrays(self, y: Array, sample_weight: Any) -> dict[str, Array]:
         """Targets as they are kept, and the weight of each if not all count the same."""

@@ -97,7 +97,7 @@ def cut(settings=1, **options):
             ValueError,
             r"shape \(9, 1, 3, 3\); expected \(N, 1, 2, 2\)",
         ),
-        (lambda: fit(width=3), TypeError, r"'width' is no option; what build takes belongs into settings"),
+        (lambda: fit(width=3), TypeError, r"there is no argument width; what build takes belongs into settings"),
         (lambda: fit(X=POINTS[:0], y=SIGNS[:0]), ValueError, "X has no samples"),
         (lambda: fit(y=SIGNS[:5]), ValueError, "fit_many: y has 5 rows, X has 120"),
         (lambda: fit(validation_data=POINTS), TypeError, "validation_data must be a pair"),

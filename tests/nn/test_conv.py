@@ -46,7 +46,11 @@ def test_repr_is_code_that_makes_the_layer(layer, text):
         (lambda: nn.Conv1d(3, 4, 0), ValueError, "Conv1d: kernel_size is 0; expected an integer of at least 1"),
         (lambda: nn.Conv1d(3, 4, 3, padding="full"), ValueError, "padding is 'full'; expected one of 'same', 'valid'"),
         (lambda: nn.Conv1d(3, 4, 3, padding=(1, 2, 3)), TypeError, "padding is .1, 2, 3.; expected an integer or"),
-        (lambda: nn.Conv1d(3, 4, 3, layout="NCHW"), ValueError, "layout is 'NCHW'; expected one of 'NCW', 'NWC'"),
+        (
+            lambda: nn.Conv1d(3, 4, 3, layout="NCHW"),
+            ValueError,
+            r"layout is 'NCHW' \(did you mean 'NCW'\?\); expected one of 'NCW', 'NWC'",
+        ),
         (
             lambda: nn.ConvTranspose1d(3, 4, 3, padding="same"),
             TypeError,

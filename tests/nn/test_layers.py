@@ -68,7 +68,11 @@ def test_repr_is_code_that_makes_the_layer(layer, text):
         (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "Conv2d: padding is -1; expected at least 0"),
         (lambda: nn.Conv2d(3, 4, (3, 3, 3)), TypeError, "kernel_size is (3, 3, 3); expected an integer or (height"),
         (lambda: nn.Conv2d(3, 4, 0), ValueError, "Conv2d: kernel_size is 0; expected at least 1"),
-        (lambda: nn.Conv2d(3, 4, 3, layout="CHW"), ValueError, "layout is 'CHW'; expected one of 'NCHW', 'NHWC'"),
+        (
+            lambda: nn.Conv2d(3, 4, 3, layout="CHW"),
+            ValueError,
+            "layout is 'CHW' (did you mean 'NCHW'?); expected one of 'NCHW', 'NHWC'",
+        ),
         (lambda: nn.MaxPool2d(2, padding=2), ValueError, "padding is 2; expected at most half of kernel_size 2"),
         (lambda: nn.AvgPool2d("2"), TypeError, "AvgPool2d: kernel_size is '2'"),
         (lambda: nn.AvgPool2d(2, count_include_pad=None), TypeError, "count_include_pad is None"),
@@ -77,7 +81,7 @@ def test_repr_is_code_that_makes_the_layer(layer, text):
         (lambda: nn.Dropout(float("nan")), ValueError, "Dropout: p is nan; expected a finite number"),
         (lambda: nn.Flatten(-1), ValueError, "Flatten: start_dim is -1"),
         (lambda: nn.Rescale([1]), TypeError, "Rescale: scale is [1]; expected a number"),
-        (lambda: nn.ReLU(inplace=True), TypeError, "unexpected keyword argument 'inplace'"),
+        (lambda: nn.ReLU(inplace=True), TypeError, "ReLU: there is no argument inplace; layers never change"),
         (lambda: nn.Softmax(0.5), TypeError, "Softmax: axis is 0.5; expected an integer"),
         (lambda: nn.Sequential(nn.ReLU), TypeError, "Sequential: layer 0 is the class ReLU; write nn.ReLU(...)"),
         (

@@ -74,7 +74,7 @@ def test_padding_is_left_right_top_bottom():
         (
             lambda: nn.AvgPool1d(3, layout="NCHW"),
             ValueError,
-            "AvgPool1d: layout is 'NCHW'; expected one of 'NCW', 'NWC'",
+            "AvgPool1d: layout is 'NCHW' (did you mean 'NCW'?); expected one of 'NCW', 'NWC'",
         ),
         (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), TypeError, "AdaptiveAvgPool2d: output_size is (1, 2, 3)"),
         (lambda: nn.AdaptiveAvgPool2d(0), ValueError, "AdaptiveAvgPool2d: output_size is 0; expected at least 1"),

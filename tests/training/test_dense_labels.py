@@ -136,3 +136,15 @@ def test_a_last_batch_that_is_too_small_is_refused_before_training():
     assert model.fit(rows, np.arange(65) % 2, batch_size=31, epochs=1).epochs == 1
     with pytest.raises(ValueError, match="3 samples in batches of 2 leave 1 .*such as 3 "):
         model.fit(rows[:3], np.arange(3) % 2, batch_size=2)
+
+
+def test_outputs_of_one_number_a_sample_are_judged():
+    """(N,), without an axis of classes, of a model that was not trained."""
+
+    class Flat(nn.Module):
+        def __call__(self, x):
+            return x[:, 0]
+
+    x = np.float32([[1.0], [-2.0], [3.0]])
+    assert Flat().evaluate(x, np.float32([1, -2, 5]), loss="mse")["loss"] == pytest.approx(4 / 3)
+    assert Flat().evaluate(x, np.array([1, 0, 0]), loss="bce_with_logits")["accuracy"] == pytest.approx(2 / 3)

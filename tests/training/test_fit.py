@@ -235,7 +235,11 @@ def test_inputs_are_not_changed_and_may_be_views():
         ({"X": np.full((400, 2), np.nan, np.float32)}, ValueError, r"X\[0, 0\] is nan"),
         ({"epochs": 0}, ValueError, "epochs is 0"),
         ({"batch_size": 2.5}, ValueError, "batch_size is 2.5"),
-        ({"loss": "entropy"}, ValueError, "loss is 'entropy'; expected one of 'cross_entropy'"),
+        (
+            {"loss": "entropy"},
+            ValueError,
+            r"loss is 'entropy' \(did you mean 'cross_entropy'\?\); expected one of 'cross_entropy'",
+        ),
         ({"loss": "cross_entropy", "y": np.linspace(0, 1, 400)}, TypeError, 'use loss="mse"'),
         ({"metrics": ("f1",)}, ValueError, "metric 'f1' is unknown"),
         ({"metrics": ("r2",)}, ValueError, "does not fit the loss"),

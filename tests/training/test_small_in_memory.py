@@ -7,7 +7,7 @@ import pytest
 
 import fastdl as fd
 from fastdl import nn
-from fastdl.training import losses
+from fastdl.training import encoding, losses
 from fastdl.training.inputs import not_finite, samples
 from fastdl.tree import flatten
 
@@ -73,9 +73,9 @@ def test_integers_keep_their_type_and_give_the_bits_of_int64():
 )
 def test_targets_stay_small(y, loss, shape, kept, batch):
     known = losses.get(loss)
-    encoded = losses.encode(y, known, losses.find_classes(y, known, shape), shape, np.float32)
+    encoded = encoding.encode(y, known, encoding.find_classes(y, known, shape), shape, np.float32)
     assert encoded.dtype == kept and encoded.dtype.isnative
-    assert losses.batch_targets(known, encoded, np.float32) == batch
+    assert encoding.batch_targets(known, encoded, np.float32) == batch
 
 
 @pytest.mark.parametrize("place", [(0, 0), (299, 1999), (131, 143), (200, 7)])
