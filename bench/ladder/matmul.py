@@ -11,7 +11,7 @@ import numpy as np
 
 from fastdl import functional as F
 from fastdl._kernels.machine import most_vectors
-from fastdl._kernels.micro import most_rows
+from fastdl._kernels.micro_block import most_rows
 
 from .products import block, panels
 from .steps import PEAK, Step

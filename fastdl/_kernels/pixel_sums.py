@@ -59,7 +59,7 @@ class _Sums:
                 # all vectors cost less than code of its own for the last one, of one or two.
                 mask = lane_mask(builder, kind, builder.sub(at["columns"], j))
                 self._columns(g, x, j, mask)
-                # Not unrolled: see micro.py.
+                # Not unrolled: see micro_block.py.
                 builder.call(nothing, [], attrs=("convergent",))
         self._each_sum(lambda place, total: store_vector(builder, builder.load(total), place))
         builder.ret_void()

@@ -39,6 +39,13 @@ def prefetch(typing_context: Any, place: Any, count: Any) -> Any:
     return types.void(place, types.intp), codegen
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def line(typing_context: Any, like: Any) -> Any:
+    """Numbers in a line of the cache, of what ``like`` points at."""
+    count = _LINE // (like.dtype.bitwidth // 8)
+    return types.intp(like), lambda context, builder, signature, values: ir.Constant(_INT64, count)
+
+
 def _line(write: int, locality: int) -> Any:
     def typed(typing_context: Any, place: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:

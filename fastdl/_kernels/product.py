@@ -1,11 +1,14 @@
 """The product of two blocks of memory, cut into tiles of registers: what every family of kernels calls, by address.
 
-It is compiled once for each type. ``micro.py`` describes a tile, its sums over groups and terms, and where a and b lie.
+While a tile's sums are made, the memory that it and the next panel will need is asked for: they come from caches that
+answer late, and where a neighbour on the machine takes the caches, from memory. The product is compiled once for each
+type. ``micro.py`` describes a tile, its sums over groups and terms, and where a and b lie.
 """
 
 from .block import address, integer, integers, number, pointer, shift, stack, stack_integers
 from .compiler import merge
 from .micro import rows_of_tile, tile, vectors_of_tile
+from .prefetch import fetch_to_read, fetch_to_write, line
 from .vectors import width
 
 
@@ -22,8 +25,9 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     panel = vectors_of_tile(y) * lanes
     columns_b = shift(b, first // panel * panel_b + first % panel)
     table = table_b if address(table_b) != 0 else none
-    most = rows_of_tile(y, vectors)
+    most, in_line, far = rows_of_tile(y, vectors), line(y), groups * depth >= 64
     blocks = -(-rows // most)
+    packed = vectors == vectors_of_tile(y) and step_a == 1 and stride_b == panel and groups == 1 and depth >= 4
     for block in range(blocks):
         # Blocks of nearly equal height: none of a row or two, whose sums would wait for each other.
         i, end = rows * block // blocks, rows * (block + 1) // blocks
@@ -39,10 +43,18 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
         elif mode == 3:
             start, step_start = shift(bias, i), 1
         masked = count < lanes
-        # The next panel, a vector of it for each block of rows; packed ones follow each other, and are foreseen.
-        ahead = (vectors + block % vectors) * lanes if panel_b == panel else 0
+        if far:  # The lines of y, and a share of those of the next panel, come while the sums are made.
+            for r in range(end - i):
+                for j in range(0, vectors * lanes, in_line):
+                    fetch_to_write(shift(target, r * stride_y + j))
+        if packed:
+            for k in range(depth * block // blocks, depth * (block + 1) // blocks):
+                for j in range(0, panel, in_line):
+                    fetch_to_read(shift(columns_b, panel_b + k * panel + j))
+        # Where b is read in place the tile asks for the next panel, a vector of it for each block of rows.
+        ahead = (block % vectors + vectors) * lanes if panel_b == panel else 0
         tile(
-            *(end - i, vectors, masked, target, stride_y, added, stride_added, start, step_start, a, places),
+            *(end - i, vectors, masked, packed, target, stride_y, added, stride_added, start, step_start, a, places),
             *(step_a, group_a, columns_b, stride_b, table, ahead, groups, depth, count, relu),
         )
 
