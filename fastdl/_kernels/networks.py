@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from .block import INT64, address, call, integer, integers, integers_at, shift, stack_integers
 from .compiler import inline
+from .epochs import begin, end
 from .launches import CONSTANT_BASE, FIRST_FREE_BASE
 from .program import BLOCK_BASES, BLOCK_STATUS
 from .records import (
@@ -23,7 +24,6 @@ from .records import (
     CAPTURED,
     CAPTURED_AT,
     CONSTANTS,
-    CORRECT,
     COUNT,
     EPOCH,
     FULL,
@@ -32,7 +32,6 @@ from .records import (
     ORDER,
     PLAN,
     PLAN_FIELDS,
-    POSITION,
     REST,
     ROWS,
     SHUFFLED,
@@ -40,8 +39,6 @@ from .records import (
     STEP,
     STEPS,
     STOP,
-    SUMS,
-    TOTAL,
 )
 
 
@@ -73,26 +70,6 @@ def _load(block, plan, record, order):  # type: ignore[no-untyped-def]
         external[arrays + k] = captured[k]
 
 
-@inline
-def _begin(record):  # type: ignore[no-untyped-def]
-    """Start an epoch: all counters at 0 (of reals, too, the bits)."""
-    integers_at(record[POSITION])[0] = 0
-    integers_at(record[TOTAL])[0] = 0
-    if record[CORRECT] != 0:
-        integers_at(record[CORRECT])[0] = 0
-
-
-@inline
-def _end(record):  # type: ignore[no-untyped-def]
-    """Note the totals of an epoch, as the bits of reals."""
-    sums = shift(integers_at(record[SUMS]), 2 * record[EPOCH])
-    sums[0] = integers_at(record[TOTAL])[0]
-    if record[CORRECT] != 0:
-        sums[1] = integers_at(record[CORRECT])[0]
-    record[EPOCH] += 1
-    record[STEP] = 0
-
-
 def train(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Workers ``lo..hi``, each of which takes jobs until there are none.
 
@@ -111,7 +88,7 @@ def train(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             record = shift(records, network * fields)
             while left > 0 and record[STATUS] == 0 and record[EPOCH] < record[STOP]:
                 if record[STEP] == 0:
-                    _begin(record)
+                    begin(record)
                 if record[SHUFFLED] and (mine[2] != network or mine[3] != record[EPOCH]):
                     task[0], task[1], task[2] = order, record[ROWS], address(shift(record, COUNT))
                     call(shuffle, address(task), 0, 1, 0)
@@ -127,5 +104,5 @@ def train(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                     record[STEP] += steps
                     left -= steps
                     if record[STEP] == record[STEPS]:
-                        _end(record)
+                        end(record)
             job = take(state)

@@ -9,6 +9,7 @@ several Python threads at once.
 import ctypes
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,8 +116,7 @@ class ProgramBuilder:
         size = self._planned + self._most_scratch
         first, rest = self.launches[: self._prologue], self.launches[self._prologue :]
         first, rest = (grouped(part, threads.most(), WORK_PER_PART) for part in (first, rest))
-        launches = [*first, *rest]
-        return Program(launches, bases, size, self._constants, failures, self._work, prologue=len(first))
+        return Program([*first, *rest], bases, size, self._constants, failures, self._work, prologue=len(first))
 
 
 class Program:
@@ -136,19 +136,12 @@ class Program:
         blocks = blocks_of(launches)
         slots = [slot_of(argument) for block in blocks for argument in block]
         functions = [launch.kernel.address(*launch.dtypes) for launch in launches]
-        cells = [launch.cells for launch in launches]
-        parts = [launch.parts for launch in launches]
-        starts = [0]
-        for block in blocks[: len(launches) - 1]:
-            starts.append(starts[-1] + len(block))
+        cells, parts = [launch.cells for launch in launches], [launch.parts for launch in launches]
+        starts = [0, *accumulate(map(len, blocks[: len(launches) - 1]))]
         tables = [functions, starts, cells, parts, [s[1] for s in slots], [s[0] for s in slots], constants]
         # All tables lie in one array; the driver's block begins with where each of them starts.
         self._tables = np.array([n for table in tables for n in table], np.int64)
-        place = address_of(self._tables)
-        places = []
-        for table in tables:
-            places.append(place)
-            place += 8 * len(table)
+        places = [*accumulate((8 * len(table) for table in tables), initial=address_of(self._tables))]
         self._header = [len(launches), *places[:4], len(slots), *places[4:6]]
         self._constant_place = places[6]
         # For those who fill blocks of their own: what a block begins with, and where the constants are.
@@ -247,10 +240,12 @@ class Program:
         self._timed = True
 
     def _drive(self, block: "_Block", steps: int) -> None:
-        slots, place = block
-        slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read
-        (_driver_function or _driver())(place, 0, steps, 0)
-        status = slots[BLOCK_STATUS]
+        block.slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read
+        (_driver_function or _driver())(block.place, 0, steps, 0)
+        self._check(block)
+
+    def _check(self, block: "_Block") -> None:
+        status = block.slots[BLOCK_STATUS]
         if status:
             raise self.failure(status)
 
@@ -278,10 +273,19 @@ class Run:
     def run(self, steps: int = 1, *, alone: bool = False) -> None:
         """Run ``steps`` steps, on the calling thread ``alone`` or on all. Raises what a kernel reported; the steps
         after that one were not run."""
+        self.ready(alone)
+        self._program._drive(self._block, steps)
+
+    def ready(self, alone: bool) -> int:
+        """The address of the driver's block, for kernels that call the driver; ``check`` afterwards."""
         # A run that was bound before a fork must not use the threads of the parent.
         self._block.slots[_THREADS] = 1 if alone or threads.forked() else self.threads
         self._prepare()
-        self._program._drive(self._block, steps)
+        return self._block.place
+
+    def check(self) -> None:
+        """Raise what a kernel reported."""
+        self._program._check(self._block)
 
     def run_in_time(self) -> None:
         """Run one step, on several threads unless these hold each other up."""

@@ -33,8 +33,9 @@ class Crew:
         data = kinds[0].data
         counts = [len(data.x) if n.rows is None else len(n.rows) for n in networks]
         self.fleet = Fleet(len(networks), steps, max(counts) if any(n.shuffle for n in networks) else 0)
-        self.sums = np.zeros((sum(n.epochs for n in networks), 2))
-        """Sum of the losses and number of right answers, of all epochs of the first network, of the next, ..."""
+        self.sums = np.zeros((sum(n.epochs for n in networks), fields.TOTALS))
+        """Sum of the losses, number of right answers and of targets that count (0 if not counted), of all epochs of the
+        first network, of the next, ..."""
         self.starts = np.cumsum([0, *[n.epochs for n in networks]]).tolist()
         self.memories: dict[int, Memory] = {}
         self._looked: dict[int, int] = {}  # how many epochs were looked at
@@ -60,7 +61,7 @@ class Crew:
         record[fields.STOP] = 1 if self._by_epoch else network.epochs
         record[fields.SHUFFLED] = network.shuffle
         record[fields.ROWS] = 0 if network.rows is None else address_of(network.rows)
-        record[fields.SUMS] = address_of(self.sums) + 16 * self.starts[i]
+        record[fields.SUMS] = address_of(self.sums) + self.sums.strides[0] * self.starts[i]
 
     def _begin(self, i: int) -> None:
         """Give a network its memory."""
@@ -68,7 +69,7 @@ class Crew:
         memory = self.memories[i] = kind.memory(self._networks[i])
         addresses = {name: address_of(array) for name, array in memory.arrays.items()}
         record[fields.POSITION], record[fields.TOTAL] = addresses["position"], addresses["total"]
-        record[fields.CORRECT] = addresses.get("correct", 0)
+        record[fields.CORRECT], record[fields.COUNTED] = addresses.get("correct", 0), addresses.get("counted", 0)
         record[fields.ORDER] = list(addresses).index("order")
         record[fields.BASES : fields.BASES + len(addresses)] = list(addresses.values())
 

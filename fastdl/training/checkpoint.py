@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ..options import is_integer, is_number
 from ..storage import TRAINING, Malformed, ModelFileError, clipped
 from .callbacks import Callback
 from .history import History
+from .sources import Place
 from .step import Memory
 
 KEY = "fastdl_training"  # of the metadata
@@ -83,14 +84,6 @@ class Checkpoint(Named):
         return f"Checkpoint({os.fsdecode(self.path)!r}{shown})"
 
 
-class Place(NamedTuple):
-    """A place in training: so many epochs are done, so many samples of the next one, and so many steps in all."""
-
-    epoch: int = 0
-    samples: int = 0
-    steps: int = 0
-
-
 def as_checkpoint(value: Any) -> Checkpoint | None:
     """What ``fit`` was given as ``checkpoint``."""
     if value is None:
@@ -145,6 +138,7 @@ class Keeper:
     ) -> None:
         self._checkpoint, self._fingerprint = checkpoint, fingerprint
         self._model, self._memory, self._callbacks, self._history = model, memory, callbacks, history
+        self.every_epochs = checkpoint and checkpoint.every_epochs
         self._written: list[str] = []
         self._last = time.monotonic()
         if checkpoint is not None:  # what cannot be kept is found before the first step
@@ -158,8 +152,7 @@ class Keeper:
 
     def epoch_done(self, place: Place, last: bool) -> None:
         """Between two epochs; ``last``: no more will follow."""
-        every = self._checkpoint and self._checkpoint.every_epochs
-        if last or self._overdue() or (every and place.epoch % every == 0):
+        if last or self._overdue() or (self.every_epochs and place.epoch % self.every_epochs == 0):
             self.write(place)
 
     def steps_done(self, place: Place) -> None:

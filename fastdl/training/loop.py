@@ -1,6 +1,7 @@
 """Epoch after epoch: what happens around the steps (numbers, validation, callbacks, Ctrl-C)."""
 
 import math
+import sys
 import time
 import warnings
 from typing import Any
@@ -9,14 +10,15 @@ from .._kernels.loader import seconds_compiling
 from ..ops import Array
 from . import losses
 from .callbacks import Callback
-from .checkpoint import Keeper, Place, Saved
+from .checkpoint import Keeper, Saved
 from .history import History
 from .inference import Inference, Metric, judge
 from .interrupt import Interrupted, InterruptGuard
 from .nans import DivergenceWarning, Watch, diverging
 from .progress import Bar
+from .sources import Place
 from .statistics import Probe
-from .steps import Steps
+from .steps import TOTALS, Steps
 
 
 class Loop:
@@ -41,6 +43,9 @@ class Loop:
         # As many samples as predict runs at once, but fewer large ones: 256 large images would need gigabytes.
         sample = math.prod(steps.source.sample_shape)
         self._at_once = min(256, max(steps.usual, 2**20 // max(1, sample)))
+        counted = {"loss", "accuracy"} if "correct" in steps.memory.arrays else {"loss"}
+        self._others = [m for m in metrics if m not in counted] if steps.source.whole is not None else []
+        self._answers = math.prod(steps.memory.arrays["y"].shape[1:])
         self._keeper, self._place = keeper, Place()
         self._guard = InterruptGuard()
         self._watch = Watch(model, steps, self._guard, self._begin)
@@ -87,13 +92,19 @@ class Loop:
         count = self._steps.source.count
         with Bar(None if count is None else epochs * -(-count // self._steps.usual), progress) as bar:
             bar.advance(self._place.steps)
-            for epoch in range(self._place.epoch, epochs):
+            while self._place.epoch < epochs:
                 self._begin(self._place)
-                by_batch, done = bool(self._by_batch), self._place.samples
-                self._steps.epoch(epoch, guard, lambda n: self._after(n, bar), by_batch, done)
-                numbers = self._numbers()
+                self._steps.run(
+                    self._place,
+                    self._stop(epochs),
+                    guard,
+                    lambda steps: self._after(steps, bar),
+                    lambda totals: self._passed(totals, bar, epochs),
+                    one_by_one=bool(self._by_batch),
+                )
+                epoch, numbers = self._steps.epoch, self._numbers()
                 history.append(numbers)
-                self._warn()
+                self._warn(epoch)
                 if self._probe is not None and (epoch + 1) % self._every == 0:
                     history.statistics.append(self._probe.take(epoch))
                 self._place = Place(epoch + 1, 0, self._place.steps)
@@ -107,10 +118,18 @@ class Loop:
                     raise Interrupted
             self._watch.look(self._place, at_the_end=True)
 
+    def _stop(self, epochs: int) -> int:
+        """The end of which epoch, counted from 1, is the next that Python is needed at."""
+        following = self._place.epoch + 1
+        if self._callbacks or self._others or self._validation is not None:
+            return following
+        due = [-(-following // every) * every for every in (self._every, self._keeper.every_epochs) if every]
+        return min([epochs, *due])
+
     def _begin(self, place: Place) -> None:
         """Make the totals ready for the epoch, or for what is left of it."""
         arrays = self._steps.memory.arrays
-        for name in ("total", "correct", "counted"):
+        for name in TOTALS:
             if name in arrays and place.samples == 0:
                 arrays[name][...] = 0
 
@@ -124,35 +143,46 @@ class Loop:
             self._watch.start(self._place)
         return answers
 
-    def _after(self, steps: int, bar: "Bar") -> None:
+    def _passed(self, totals: Array, bar: Bar, epochs: int) -> None:
+        """Epochs that are over: a row of totals for each."""
+        for row in self._watch.good(totals).tolist():
+            numbers = self._means(self._steps.source.count or 0, *row)
+            self._history.append(numbers)
+            self._warn(self._history.epochs - 1)
+        bar.show(self._history.epochs - 1, epochs, self._history.last)
+
+    def _after(self, steps: int, bar: Bar) -> None:
         bar.advance(steps)
-        self._place = Place(self._place.epoch, self._steps.done, self._place.steps + steps)
+        self._place = Place(self._steps.epoch, self._steps.done, self._place.steps + steps)
         self._watch.look(self._place)
         if self._by_batch:
             self._steps.memory.to_model()
             self._call(self._by_batch, "on_batch_end", self._place.steps - 1)
         self._keeper.steps_done(self._place)
 
-    def _warn(self) -> None:
-        text = None if self._warned else diverging(self._history["loss"])
+    def _warn(self, epoch: int) -> None:
+        text = None if self._warned else diverging(self._history["loss"], epoch)
         if text is not None:
             self._warned = True
-            warnings.warn(text, DivergenceWarning, stacklevel=7)
+            warnings.warn(text, DivergenceWarning, stacklevel=_level_outside())
+
+    def _means(self, samples: int, total: float, correct: float, counted: float) -> dict[str, float]:
+        """The numbers of an epoch of so many samples, from its totals."""
+        losses, answers = float(samples), float(samples * self._answers)
+        if "counted" in self._steps.memory.arrays:  # none at all leave NaN
+            losses = answers = counted or math.nan
+        means = {"loss": total / losses}
+        if "correct" in self._steps.memory.arrays:
+            means["accuracy"] = correct / answers
+        return means
 
     def _numbers(self) -> dict[str, float]:
-        memory, n, whole = self._steps.memory, self._steps.done, self._steps.source.whole
-        answers = float(n * math.prod(memory.arrays["y"].shape[1:]))
-        losses = float(n)
-        if "counted" in memory.arrays:  # none at all leave NaN
-            losses = answers = float(memory.arrays["counted"]) or math.nan
-        numbers = {"loss": float(memory.arrays["total"]) / losses}
-        if "correct" in memory.arrays:
-            numbers["accuracy"] = float(memory.arrays["correct"]) / answers
-        others = [m for m in self._metrics if m not in numbers] if whole is not None else []
-        if others or self._validation is not None or self._callbacks:
+        memory, whole = self._steps.memory, self._steps.source.whole
+        numbers = self._means(self._steps.done, *(float(memory.arrays.get(name, 0.0)) for name in TOTALS))
+        if self._others or self._validation is not None or self._callbacks:
             memory.to_model()
-        if others and whole is not None:
-            numbers |= {k: v for k, v in self._judge(*whole, others).items() if k != "loss"}
+        if self._others and whole is not None:
+            numbers |= {k: v for k, v in self._judge(*whole, self._others).items() if k != "loss"}
         if self._validation is not None:
             numbers |= {f"val_{k}": v for k, v in self._judge(*self._validation, self._metrics).items()}
         return numbers
@@ -162,3 +192,11 @@ class Loop:
             raise Interrupted
         with self._guard.open():
             return judge(self._model, self._loss, self._inference(x, self._at_once), encoded, metrics, encoded)
+
+
+def _level_outside() -> int:
+    """Where in the calls the caller of fastdl stands, for a warning of the function that asks."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastdl."):
+        level, frame = level + 1, frame.f_back
+    return level

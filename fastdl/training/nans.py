@@ -17,8 +17,8 @@ from ..debugging import blame
 from ..graph import Node
 from ..ops import Array
 from ..stepwise import run_op_by_op
-from .checkpoint import Place
 from .interrupt import Interrupted, InterruptGuard
+from .sources import Place
 from .step import Recorded
 from .steps import Steps
 
@@ -44,6 +44,7 @@ class Watch:
         self._place, self._seconds, self._taken = Place(), 0.0, -math.inf
         self._epoch = 0  # that is gone over again
         self._total = steps.memory.arrays["total"]
+        self._bad = False  # a loss of an epoch that was passed was not finite
 
     def start(self, place: Place) -> None:
         """Before the first step, and when a callback has changed values."""
@@ -51,9 +52,15 @@ class Watch:
             names = [name for name, a in self._model.state_dict().items() if not np.isfinite(a).all()]
             raise ValueError(f"fit: {', '.join(names)} of the model holds NaN or infinity; expected finite numbers")
 
+    def good(self, totals: Array) -> Array:
+        """The totals of epochs that were passed, up to the first whose loss is not finite: ``look`` raises for that."""
+        finite = np.isfinite(totals[:, 0])
+        self._bad = not finite.all()
+        return totals[: int(finite.argmin())] if self._bad else totals
+
     def look(self, place: Place, at_the_end: bool = False) -> None:
         """Between two steps. Raises FloatingPointError if the loss or the parameters are not finite."""
-        finite = math.isfinite(float(self._total))
+        finite = not self._bad and math.isfinite(float(self._total))
         if finite and (at_the_end or time.perf_counter() - self._taken > SHARE * self._seconds):
             finite = self._take(place)
         if not finite:
@@ -122,8 +129,9 @@ class Watch:
 
         try:
             while good < limit:
-                self._begin(Place(self._epoch, done, 0))
-                self._steps.epoch(self._epoch, self._guard, after, True, done)
+                here = Place(self._epoch, done)
+                self._begin(here)
+                self._steps.run(here, self._epoch + 1, self._guard, after, one_by_one=True)
                 self._epoch, done = self._epoch + 1, 0
         except _Arrived:
             pass
@@ -174,11 +182,11 @@ def _where(node: Node, step: Recorded, calls: Sequence[Any]) -> str:
     return what if node.origin is None else f"the gradient of {what}"
 
 
-def diverging(losses: Sequence[float]) -> str | None:
-    """What there is to say if the last two epochs' losses are more than ten times that of the first one."""
-    if len(losses) < 3 or not 0 < 10 * losses[0] < min(losses[-2:]):
+def diverging(losses: Sequence[float], epoch: int) -> str | None:
+    """What there is to say if the losses of this epoch and the one before are more than ten times the first one."""
+    if epoch < 2 or not 0 < 10 * losses[0] < min(losses[epoch - 1], losses[epoch]):
         return None
     return (
-        f"fit: training diverges: the loss was {losses[0]:.4g} in the first epoch and is {losses[-1]:.4g} in epoch "
-        f"{len(losses) - 1}; lower the learning rate, or bound the gradient by the optimiser's clip_norm"
+        f"fit: training diverges: the loss was {losses[0]:.4g} in the first epoch and is {losses[epoch]:.4g} in epoch "
+        f"{epoch}; lower the learning rate, or bound the gradient by the optimiser's clip_norm"
     )

@@ -5,7 +5,7 @@ memory are one piece; files larger than memory are many, read ahead while the on
 (``chunks``); batches of an iterator are a piece each (``stream``).
 
 The order of an epoch is a function of (seed, epoch) alone, so a run that goes on later needs to remember no more than
-how many samples of which epoch it has seen.
+how many samples of which epoch it has seen. That of arrays in memory is made in compiled code, between two epochs.
 """
 
 from collections.abc import Generator
@@ -14,16 +14,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Array
-from .order import Shuffle
+
+MOST_SAMPLES = 2**32  # the random numbers of an order reach no further
+
+
+class Place(NamedTuple):
+    """A place in training: so many epochs are done, so many samples of the next one, and so many steps in all."""
+
+    epoch: int = 0
+    samples: int = 0
+    steps: int = 0
 
 
 class Piece(NamedTuple):
     """``arrays``: x, y, order, and weight if there is one, by the names that plans know; in the order of ``order``
-    ``samples`` of them belong to the epoch, of which the first ``done`` have been trained on."""
+    ``samples`` of them belong to the epoch, of which the first ``done`` have been trained on. ``lasting``: all later
+    epochs are the same piece, but for the order where that follows from a ``seed``; then ``order`` is still to be
+    filled in."""
 
     arrays: dict[str, Array]
     samples: int
     done: int = 0
+    lasting: bool = False
+    seed: int | None = None
 
 
 class Source:
@@ -65,13 +78,10 @@ class MemorySource(Source):
     def __init__(self, data: dict[str, Array], batch: int, seed: int | None, whole: tuple[Any, Array]) -> None:
         self.count = len(data["y"])
         self.batch, self.whole, self.sample_shape = batch, whole, whole[0].shape[1:]
-        self._shuffle = None if seed is None else Shuffle(seed, self.count)
-        self.arrays = {
-            **data,
-            "order": np.arange(self.count, dtype=np.int64) if self._shuffle is None else self._shuffle.order,
-        }
+        if seed is not None and self.count > MOST_SAMPLES:
+            raise ValueError(f"fit: X has {self.count} samples; at most 2**32 can be shuffled: pass shuffle=False")
+        self._seed = seed
+        self.arrays = {**data, "order": np.arange(self.count, dtype=np.int64)}
 
     def pieces(self, epoch: int, done: int = 0) -> Generator[Piece, None, None]:
-        if self._shuffle is not None:
-            self._shuffle(epoch)
-        yield Piece(self.arrays, len(self.arrays["order"]), done)
+        yield Piece(self.arrays, len(self.arrays["order"]), done, True, self._seed)

@@ -1,16 +1,26 @@
-"""The steps of one training run: many at once in compiled code, at most about 50 ms before Python is entered."""
+"""The steps of one training run: many at once in compiled code, at most about 50 ms before Python is entered.
+
+Epochs end in compiled code, too, where nobody waits for them: an epoch of a small network takes less time than Python
+needs between two.
+"""
 
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._kernels import Run
+from .._kernels.course import MOST_EPOCHS, Course
 from ..ops import Array
 from ..plan import Plan
 from . import losses
 from .interrupt import Interrupted, InterruptGuard
 from .pace import Pace
-from .sources import Piece, Source
+from .sources import Piece, Place, Source
 from .step import Memory, Recorded, plan_step, record_step
+
+TOTALS = "total", "correct", "counted"
+"""Arrays of the memory that an epoch begins with at 0: the sum of the losses, the number of right answers, and that of
+the targets that count if not all do."""
 
 
 class Steps:
@@ -18,14 +28,18 @@ class Steps:
 
     def __init__(self, model: Any, memory: Memory, source: Source, loss: losses.Loss, optimizer: Any) -> None:
         self.memory, self.source = memory, source
+        self.epoch = 0
+        """The epoch of the last step."""
         self.done = 0
-        """Samples of the epoch that were trained on."""
+        """Samples of that epoch that were trained on."""
         self.last = 0
         """Samples of the last step."""
         self._making = model, memory, loss, optimizer
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._bound: dict[str, Array] = {}
         self._runs: dict[int, Run] = {}
+        counts = memory.arrays
+        self._course = Course(counts["position"], [counts.get(name) for name in TOTALS])
         self._bind(source.arrays)
         size, *others = source.sizes()
         self.usual = size
@@ -41,10 +55,23 @@ class Steps:
                     f"few for the model; {_another(count, size)} ({error})"
                 ) from None
 
-    def epoch(self, number: int, guard: InterruptGuard, after: Any, one_by_one: bool, done: int = 0) -> None:
-        """All batches of one epoch but the first ``done`` samples; ``after(steps)`` is called when steps are done."""
-        self.done = done
-        pieces = self.source.pieces(number, done)
+    def run(
+        self,
+        place: Place,
+        stop: int,
+        guard: InterruptGuard,
+        after: Callable[[int], None],
+        passed: Callable[[Array], None] | None = None,
+        *,
+        one_by_one: bool = False,
+    ) -> None:
+        """From ``place`` to the end of the epoch before ``stop``, or of the first one if its samples come in pieces.
+
+        ``after(steps)`` is called when steps are done; before it, if these went on beyond the end of epochs, ``passed``
+        with a row of ``TOTALS`` for each of those.
+        """
+        self.epoch, self.done = place.epoch, place.samples
+        pieces = self.source.pieces(place.epoch, place.samples)
         try:
             while True:
                 with guard.open():  # it may have to be waited for
@@ -52,31 +79,46 @@ class Steps:
                 if piece is None:
                     break
                 self._bind(piece.arrays)
-                self._piece(piece, guard, after, one_by_one)
+                for steps, totals in self._piece(piece, stop if piece.lasting else place.epoch + 1, one_by_one):
+                    if len(totals) and passed is not None:
+                        passed(totals)
+                    self._course.check()
+                    after(steps)
+                    if guard.hit:
+                        raise Interrupted
         finally:
             with guard.open():
                 pieces.close()
 
-    def _piece(self, piece: Piece, guard: InterruptGuard, after: Any, one_by_one: bool) -> None:
+    def _piece(self, piece: Piece, stop: int, one_by_one: bool) -> Iterator[tuple[int, Array]]:
+        """Run a piece, as often as there are epochs before ``stop``: (steps that were run, totals of epochs passed)."""
         self.memory.arrays["position"][...] = piece.done
         size = self.source.batch or piece.samples
-        waiting, rest = divmod(piece.samples - piece.done, size)
-        self.last = piece.done % size or size  # nothing may be left to do, and statistics look at the last step
-        run = self._run(size) if waiting else None
-        while run is not None and waiting:
-            alone, steps = self._pace.next(1 if one_by_one else waiting)
+        full, rest = divmod(piece.samples, size)
+        in_epoch, before = full + (rest > 0), self.done - piece.done
+        course, pace = self._course, self._pace
+        course.begin(
+            self._run(size) if full else None,
+            self._run(rest) if rest else None,
+            full,
+            epoch=self.epoch,
+            step=-(-piece.done // size),
+            order=piece.arrays["order"],
+            seed=piece.seed,
+        )
+        waiting = (stop - self.epoch) * in_epoch - course.step
+        if not waiting:  # statistics look at the last step
+            course.run(0, True)
+            self.last = rest or size
+        while waiting:
+            alone, steps = pace.next(1 if one_by_one else min(waiting, MOST_EPOCHS * in_epoch))
             start = time.perf_counter()
-            run.run(steps, alone=alone)
-            self._pace.took(alone, steps, time.perf_counter() - start)
+            totals = course.run(steps, alone)
+            pace.took(alone, steps, time.perf_counter() - start)
             waiting -= steps
-            self.done, self.last = self.done + steps * size, size
-            after(steps)
-            if guard.hit:
-                raise Interrupted
-        if rest:
-            self._run(rest).run(alone=self._pace.alone)
-            self.done, self.last = self.done + rest, rest
-            after(1)
+            self.epoch, self.done = course.epoch, before + min(piece.samples, course.step * size)
+            self.last = rest if rest and course.step == in_epoch else size
+            yield steps, totals
 
     @property
     def arrays(self) -> dict[str, Array]:

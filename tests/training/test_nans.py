@@ -161,14 +161,14 @@ def test_a_model_without_parameters():
 
 def test_ctrl_c_during_the_search_for_the_cause(monkeypatch, tmp_path):
     """No checkpoint of a place in the midst of the search, and the model keeps what was finite."""
-    again = Steps.epoch
+    again = Steps.run
 
-    def interrupted(self, number, guard, after, one_by_one, done=0):
+    def interrupted(self, *arguments, one_by_one=False):
         if one_by_one:
             raise KeyboardInterrupt
-        again(self, number, guard, after, one_by_one, done)
+        again(self, *arguments, one_by_one=one_by_one)
 
-    monkeypatch.setattr(Steps, "epoch", interrupted)
+    monkeypatch.setattr(Steps, "run", interrupted)
     model = network()
     with pytest.raises(FloatingPointError, match="Ctrl-C ended the search"):
         model.fit(X, Y, epochs=2, optimizer=optim.SGD(1e38), checkpoint=tmp_path / "c")

@@ -1,16 +1,28 @@
 """The order of an epoch: a permutation, every one as likely as another, and a function of (seed, epoch)."""
 
+import functools
 import itertools
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from fastdl.training.order import Shuffle
+from fastdl._kernels import Buffer, Kernel, ProgramBuilder, address_of
+from fastdl.training.sources import MemorySource
+
+
+@functools.cache
+def shuffle():
+    builder = ProgramBuilder()
+    arguments = [Buffer.external(0), None, Buffer.external(1)]
+    builder.launch(Kernel("shuffle", "shuffle"), ["int64"], arguments, cells=1, work=1.0)
+    return builder.build(2)
 
 
 def shuffled(seed, epoch, count):
-    return Shuffle(seed, count)(epoch)
+    order, numbers = np.full(count, -1), np.array([count, seed, epoch])
+    shuffle().run([address_of(order), address_of(numbers)])
+    return order
 
 
 ALL = 2**64 - 1
@@ -53,4 +65,4 @@ def test_every_place_gets_every_sample_alike():
 
 def test_more_samples_than_the_random_numbers_reach_are_refused():
     with pytest.raises(ValueError, match="shuffle=False"):
-        shuffled(0, 0, 2**32 + 1)
+        MemorySource({"y": np.broadcast_to(0, 2**32 + 1)}, 32, 0, (np.zeros((1, 1)), None))
