@@ -16,6 +16,12 @@ BOOL = np.dtype(np.bool_)
 INT64 = np.dtype(np.int64)
 
 
+class Handle:
+    """Base of what stands for an array in the calls that it was made for."""
+
+    __slots__ = ()
+
+
 def describe(**arrays: Any) -> str:
     """``x (8, 4, 32, 32), weight (16, 3, 3, 3)``: the arguments of an error message."""
     return ", ".join(f"{name} {tuple(a.shape)}" for name, a in arrays.items() if a is not None)
@@ -31,6 +37,11 @@ def array(op: str, name: str, x: Any) -> Any:
         )
     if isinstance(x, (np.ndarray, np.generic)):
         return np.asarray(x)  # of a memmap the array itself; a matrix would stay one in every view
+    if isinstance(x, Handle):
+        raise TypeError(
+            f"{op}: {name} is a {type(x).__name__}, which dense and conv2d take for their weight, others do not; pass "
+            "the array that it was made of"
+        )
     raise TypeError(
         f"{op}: {name} is a {type(x).__name__}; expected a NumPy array: convert it with np.asarray({name}, np.float32)"
     )

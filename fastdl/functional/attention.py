@@ -82,6 +82,11 @@ def _checked(name: str, query: Any, key: Any, value: Any, mask: Any) -> list[Any
 
 def _checked_mask(name: str, mask: Any, query: Any) -> Any:
     """The mask, of a dtype that goes with the queries."""
+    if isinstance(mask, bool):
+        raise TypeError(
+            f"{name}: mask is {mask}; expected an array that broadcasts to (..., queries, keys), or None; to hide the "
+            "keys that come later, give causal=True"
+        )
     if array(name, "mask", mask).dtype.kind in "iu":
         raise TypeError(
             f"{name}: mask has dtype {mask.dtype}; expected bool, True where a query may attend, or floats that are "
@@ -121,7 +126,11 @@ def _options(name: str, query: Any, causal: Any, scale: Any, return_weights: Any
     if type(causal) is not bool or type(return_weights) is not bool:
         for option, flag in (("causal", causal), ("return_weights", return_weights)):
             if not isinstance(flag, (bool, np.bool_)):
-                raise TypeError(f"{name}: {option} is {flag!r}; expected True or False")
+                came = f"an array {np.shape(flag)}" if isinstance(flag, np.ndarray) else repr(flag)
+                remedy = (
+                    ": an array that says who may attend is the mask" if option == "causal" and np.ndim(flag) else ""
+                )
+                raise TypeError(f"{name}: {option} is {came}; expected True or False{remedy}")
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
     elif not is_number(scale):

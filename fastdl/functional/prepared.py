@@ -13,7 +13,7 @@ from ..ops import Array, Lowering, Operand, Primitive, Shape, Spec, Symbol, exec
 from . import _winograd
 from ._conv_primitives import conv2d, geometry, vjp_conv2d
 from ._dense_primitives import pack_weight, packs, prepared_dense
-from ._door import floats
+from ._door import Handle, floats
 from ._images import channels_back, channels_first, place_for
 
 
@@ -73,7 +73,7 @@ def preparation(
     return (_panels, _prepared_conv2d) if s is not None and _winograd.shares_panels(s, x.dtype) else None
 
 
-class PreparedWeight:
+class PreparedWeight(Handle):
     """What :func:`prepare` returns: ``weight``, a copy of the array that cannot be written to, and its transform."""
 
     __slots__ = ("_panels", "weight")

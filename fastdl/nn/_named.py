@@ -136,10 +136,12 @@ def match(caller: str, expected: list[Slot], given: Mapping[str, Any], optional:
 
 
 def _prefix(expected: list[Slot], given: Mapping[str, Any]) -> str:
-    """A remedy where all names begin with a wrapper's name, as PyTorch's DataParallel and compile make them."""
+    """A remedy where all names begin with a wrapper's name, as PyTorch's DataParallel and compile make them, and most
+    are known without it."""
     names = {slot.name for slot in expected}
     for wrapper in ("module.", "_orig_mod.", "model."):
-        if given and all(name.startswith(wrapper) and name.removeprefix(wrapper) in names for name in given):
+        known = sum(name.removeprefix(wrapper) in names for name in given)
+        if given and all(name.startswith(wrapper) for name in given) and 2 * known > len(given):
             return (
                 f'. All names begin with "{wrapper}": pass {{k.removeprefix("{wrapper}"): v for k, v in state.items()}}'
             )

@@ -25,7 +25,7 @@ def find_op(name: str) -> Op:
     if found is None or not hasattr(reference, name):
         known = [n for op in OPS for n in (op, f"{op}_backward") if hasattr(reference, n)]
         close = difflib.get_close_matches(name, known, n=4)
-        remedy = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+        remedy = f"did you mean {' or '.join(close)}?" if close else "expected a function of fastdl.functional"
         raise ValueError(f"verify: there is no op named {name!r}; {remedy}")
     return found
 

@@ -1,5 +1,6 @@
 """Running a model on many samples, batch by batch, and judging what comes out."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,20 +44,24 @@ class Inference:
         """The plan for a batch; ``again``: for several of them, with what depends on the parameters alone done once."""
         key = spec, current_precision(), again
         if key not in self._plans:
-            parameters, structure, buffers, buffer_structure = self._arrays()
-            with Graph() as graph:
-                x = graph.input(spec)
-                inputs = [graph.input(Spec(a.shape, a.dtype)) for a in (*parameters, *buffers)]
-                values, states = inputs[: len(parameters)], inputs[len(parameters) :]
-                y = self._model.apply(
-                    unflatten(structure, values),
-                    x,
-                    training=False,
-                    buffers=unflatten(buffer_structure, states) if states else None,
-                )
-                results = [self._checked(graph, y, spec.shape[0])]
-                self._plans[key] = Plan(graph, [x, *inputs], results, lasting=inputs if again else ())
+            graph, x, inputs, y = self._recorded(spec)
+            self._plans[key] = Plan(graph, [x, *inputs], [y], lasting=inputs if again else ())
         return self._plans[key]
+
+    def _recorded(self, spec: Spec) -> tuple[Graph, Tensor, list[Tensor], Tensor]:
+        """The forward pass: its samples, parameters and buffers, and outputs."""
+        parameters, structure, buffers, buffer_structure = self._arrays()
+        with Graph() as graph:
+            x = graph.input(spec)
+            inputs = [graph.input(Spec(a.shape, a.dtype)) for a in (*parameters, *buffers)]
+            values, states = inputs[: len(parameters)], inputs[len(parameters) :]
+            y = self._model.apply(
+                unflatten(structure, values),
+                x,
+                training=False,
+                buffers=unflatten(buffer_structure, states) if states else None,
+            )
+            return graph, x, inputs, self._checked(graph, y, spec.shape[0])
 
     def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
         name = type(self._model).__name__
@@ -71,7 +76,32 @@ class Inference:
     def output_shape(self, x: Any, sample_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """Shape of the outputs for one sample like those of ``x``, or of another shape, with the batch in front."""
         dtype = batch_dtype(x, self._model)
-        return self._plan(Spec((1, *(x.shape[1:] if sample_shape is None else sample_shape)), dtype)).outputs[0].shape
+        shape = tuple(x.shape[1:] if sample_shape is None else sample_shape)
+        try:
+            return self._plan(Spec((1, *shape), dtype)).outputs[0].shape
+        except (TypeError, ValueError) as error:
+            raise self.explained(error, len(x), shape, dtype) from None
+
+    def explained(self, error: Exception, count: int, shape: tuple[int, ...], dtype: Any) -> Exception:
+        """The error of a model that does not take samples of this shape, in terms of all ``count`` that came, and what
+        would make samples that it takes of them, if that is known."""
+        told = self._refusal((count, *shape), dtype) or error
+        others = {"X[:, None], which adds the axis of channels": (1, *shape)}
+        if len(shape) == 3:
+            others["X.transpose(0, 3, 1, 2), with the channels first"] = (shape[2], *shape[:2])
+        others["X.reshape(len(X), -1)"] = (math.prod(shape),)
+        for remedy, other in others.items():
+            if shape and other != shape and self._refusal((1, *other), dtype) is None:
+                told.args = (f"{told}; the model takes {remedy}",)
+                break
+        return told
+
+    def _refusal(self, shape: tuple[int, ...], dtype: Any) -> Exception | None:
+        try:
+            self._recorded(Spec(shape, dtype))
+        except (TypeError, ValueError) as error:
+            return error
+        return None
 
     def __call__(self, x: Any, batch_size: int) -> Array:
         """The model's raw outputs for all samples."""
@@ -106,11 +136,12 @@ def outputs_of(model: Any, x: Any, batch_size: int, caller: str) -> Array:
     """Checked samples through the model."""
     size = positive("batch_size", batch_size, caller)
     not_one_sample(caller, x, model.input_shape)
+    inference = Inference(model)
     try:
-        return Inference(model)(x, size)
+        return inference(x, size)
     except (TypeError, ValueError) as error:
         if x.ndim > 1:
-            raise
+            raise inference.explained(error, len(x), tuple(x.shape[1:]), batch_dtype(x, model)) from None
         raise type(error)(f"{error}; X has shape {x.shape}: if that is one sample, pass X[None]") from None
 
 

@@ -242,6 +242,8 @@ def test_errors_name_the_remedy():
         ((q, k, v), {"scale": "1"}, TypeError, "scale is '1'; expected a number"),
         ((q, k, v), {"scale": NAN}, ValueError, "scale is nan; expected a finite number"),
         ((q, k, v), {"causal": 1}, TypeError, "causal is 1; expected True or False"),
+        ((q, k, v), {"causal": np.ones((5, 6), bool)}, TypeError, r"causal is an array \(5, 6\); .* is the mask$"),
+        ((q, k, v, True), {}, TypeError, "mask is True; expected an array .*, or None; .* give causal=True"),
     ]
     for args, options, error, match in cases:
         with pytest.raises(error, match=f"^attention: .*{match}"):

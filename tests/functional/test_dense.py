@@ -220,3 +220,20 @@ def test_a_prepared_weight_gives_the_same_bits_and_keeps_its_values(size, dtype)
     assert not np.array_equal(F.dense(x, weight), before)
     with pytest.raises(ValueError, match="input features"):
         F.dense(np.ones((2, k + 1), dtype), handle)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda handle: F.matmul(np.ones((3, 4), np.float32), handle),
+        lambda handle: F.conv1d(np.ones((1, 4, 5), np.float32), handle),
+        lambda handle: F.conv_transpose2d(np.ones((1, 4, 5, 5), np.float32), handle),
+        lambda handle: F.add(np.ones(4, np.float32), handle),
+    ],
+)
+def test_a_handle_elsewhere_is_told_where_it_belongs(call):
+    handle = F.prepare(np.ones((5, 4), np.float32))
+    with pytest.raises(
+        TypeError, match="is a PreparedWeight, which dense and conv2d take .*; pass the array that it was"
+    ):
+        call(handle)

@@ -156,6 +156,8 @@ def test_load_state_dict_of_a_wrapped_model_and_of_old_files():
     wrapped = {f"module.{name}": array for name, array in state.items()}
     with pytest.raises(ValueError, match='All names begin with "module.": pass {k.removeprefix'):
         model.load_state_dict(wrapped)
+    with pytest.raises(ValueError, match='extra is unexpected. All names begin with "module."'):
+        model.load_state_dict({**wrapped, "module.extra": np.zeros(3)})
     model.load_state_dict({k.removeprefix("module."): v for k, v in wrapped.items()})
     old = {name: array + 1 for name, array in state.items() if not name.endswith("num_batches_tracked")}
     assert len(model.load_state_dict(old).loaded) == len(old) == len(state) - 1
