@@ -171,3 +171,14 @@ def test_convolutions_say_how_they_are_computed():
     with fd.precision("strict"):
         (part,) = fd.explain(F.conv2d, images, weight, padding=1).parts
     assert "9 taps" in part.algorithm and part.operations == formula
+
+
+def test_the_gradient_of_a_convolution_says_how_it_is_computed():
+    images, weight, grad = zeros(8, 64, 28, 28), zeros(64, 64, 3, 3), zeros(8, 64, 28, 28)
+    part = fd.explain(F.conv2d_backward, grad, images, weight, padding=1).parts[1]
+    assert part.primitive == "conv2d_weight_grad"
+    assert "F(3 x 3, 4 x 4)" in part.algorithm and "strict" in part.alternatives[0]
+    assert part.operations == 2 * 8 * 64 * 784 * 64 * 9 / 4
+    with fd.precision("strict"):
+        part = fd.explain(F.conv2d_backward, grad, images, weight, padding=1).parts[1]
+    assert part.algorithm == ""

@@ -8,7 +8,7 @@ tiles of a cell, 11 columns of tiles of a cell, 12 pieces of a row of tiles, 13 
 from frequency to frequency: 14 of V, 15 of U, 16 of M; elements of the weight from channel to channel: 17 output, 18
 input; 19 whether its taps are read backwards, 20 output channels of a block; where the parts of a worker's scratch
 start, the strip at 0: 21 its transformed rows, 22 V, 23 M, 24 pixels of the result,
-25 a chunk of U.
+25 a chunk of U; 26 elements of V from tile to tile.
 """
 
 import numpy as np
@@ -94,7 +94,7 @@ def _panel_rows(args, target, taps, pitch, backwards, lanes):  # type: ignore[no
 def _products(args, worker, v, u, depth, m, sizes, tiles, columns, add):  # type: ignore[no-untyped-def]
     """M = V U for each frequency, or M + V U: ``tiles`` rows, ``depth`` input channels, ``columns`` output channels."""
     block = stack_integers(args, 19)
-    block[1], block[3], block[4], block[5], block[6] = sizes[20], sizes[0], 1, 0, 0
+    block[1], block[3], block[4], block[5], block[6] = sizes[20], sizes[26], 1, 0, 0
     block[8], block[9], block[10], block[11] = integer(args, 10), 0, 1, 0
     block[12], block[13], block[14], block[15], block[16] = tiles, columns, depth, add, 0
     block[17], block[18] = 0, 0
@@ -211,7 +211,7 @@ def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         while row < last:
             top = row % rows
             count = min(last - row, rows - top)
-            target = shift(place, (row - first) * tiles * channels)
+            target = shift(place, (row - first) * tiles * sizes[26])
             image = shift(x, row // rows * channels * sizes[2] * sizes[3])
             start, end = groups * part // parts, groups * (part + 1) // parts
             tiles_in(args, target, image, sizes, scratch, top, count, column, tiles, start, end)

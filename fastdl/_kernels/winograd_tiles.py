@@ -99,7 +99,7 @@ def _filter(args, target, step_target, source, step_source):  # type: ignore[no-
 
 
 @inline
-def _strip(args, target, source, plane, first_row, rows, height, first, last, length):  # type: ignore[no-untyped-def]
+def strip(args, target, source, plane, first_row, rows, height, first, last, length):  # type: ignore[no-untyped-def]
     """target[row, column, l]: L channels of ``rows`` rows from ``first_row`` on, columns first..last; zeros outside."""
     lanes, columns = width(source), last - first
     top, bottom = max(0, min(rows, -first_row)), max(0, min(rows, height - first_row))
@@ -117,21 +117,21 @@ def _strip(args, target, source, plane, first_row, rows, height, first, last, le
 
 
 @inline
-def _row_of_tiles(args, v, pitch, channels, between, columns, tiles):  # type: ignore[no-untyped-def]
+def _row_of_tiles(args, v, pitch, step, between, columns, tiles):  # type: ignore[no-untyped-def]
     """V of a row of tiles, for L channels, from the six rows of the strip, transformed along the columns already."""
     lanes = width(v)
     for t in range(tiles):
         for i in range(6):
             source = shift(between, (i * columns + 4 * t) * lanes)
-            _filter(args, shift(v, 6 * i * pitch + t * channels), pitch, source, lanes)
+            _filter(args, shift(v, 6 * i * pitch + t * step), pitch, source, lanes)
 
 
 @inline
-def _down(args, between, strip, first, columns, step, row):  # type: ignore[no-untyped-def]
+def _down(args, between, source, first, columns, step, row):  # type: ignore[no-untyped-def]
     """The six rows of the strip transformed along its columns: ``between`` has ``row`` columns from ``first`` on."""
-    lanes = width(strip)
+    lanes = width(source)
     for w in range(columns):
-        _filter(args, shift(between, (first + w) * lanes), row, shift(strip, w * lanes), step)
+        _filter(args, shift(between, (first + w) * lanes), row, shift(source, w * lanes), step)
 
 
 @inline
@@ -141,7 +141,7 @@ def tiles_in(args, v, x, sizes, scratch, row, rows, column, tiles, start, end): 
     For the groups start..end of L channels.
     """
     channels, height, length, top, left, pitch = sizes[0], sizes[2], sizes[3], sizes[6], sizes[7], sizes[14]
-    lanes = width(x)
+    lanes, step = width(x), sizes[26]
     all_columns = 4 * tiles + 2
     from_column = 4 * column - left
     first, last = max(0, from_column), min(length, from_column + all_columns)
@@ -155,13 +155,13 @@ def tiles_in(args, v, x, sizes, scratch, row, rows, column, tiles, start, end): 
     for group in range(start, end):
         c = min(group * lanes, channels - lanes)
         plane = shift(x, c * height * length)
-        _strip(
+        strip(
             args, scratch, plane, height * length, 4 * row - top, 4 * rows + 2, height, first, first + columns, length
         )
         for r in range(rows):
-            strip = shift(scratch, 4 * r * columns * lanes)
-            _down(args, between, strip, first - from_column, columns, columns * lanes, all_columns * lanes)
-            _row_of_tiles(args, shift(v, r * tiles * channels + c), pitch, channels, between, all_columns, tiles)
+            source = shift(scratch, 4 * r * columns * lanes)
+            _down(args, between, source, first - from_column, columns, columns * lanes, all_columns * lanes)
+            _row_of_tiles(args, shift(v, r * tiles * step + c), pitch, step, between, all_columns, tiles)
 
 
 @inline

@@ -22,7 +22,7 @@ import numpy as np
 from .._kernels import threads as pool
 from .._kernels.loader import seconds_compiling
 from ..benchmark.peak import Peak
-from ..functional import add, astype, attention_backward, conv2d, cumsum
+from ..functional import add, astype, attention_backward, conv2d, conv2d_backward, cumsum
 from ..functional.averages import moving_average
 from ..functional.comparisons import CONVERTIBLE
 from ..functional.narrow import Layer, narrow_step
@@ -161,7 +161,7 @@ def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
         x = np.ones((1, 600, 8), dtype)
         attention_backward(x, x, x, x)
         images, weight = np.ones((4, 64, 28, 28), dtype), np.ones((64, 64, 3, 3), dtype)
-        conv2d(images, weight, padding=1)
+        conv2d_backward(conv2d(images, weight, padding=1), images, weight, padding=1)
         Peak(dtype.name).measure()
 
     return step

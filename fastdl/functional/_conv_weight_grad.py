@@ -1,6 +1,7 @@
 """How the gradient of a convolution with respect to its kernels lowers to launches of ``_kernels/conv_gradient.py``.
 
-Which of the two ways it takes follows from an estimate of cycles for a row of Q pixels of a result, with T taps of all
+Where Winograd's algorithm pays (``_winograd_weight_grad.py``), the sum is made only if a number is not finite.
+Which of two ways the sum takes follows from an estimate of cycles for a row of Q pixels of a result, with T taps of all
 input channels, O output channels and L lanes; the factors are measured:
 
 | on the lanes | multiply-adds | and |
@@ -17,7 +18,7 @@ import math
 from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, machine, panel, sums_block
 from ..ops import Lowering, Operand
-from . import _depthwise
+from . import _depthwise, _winograd_weight_grad
 from ._conv_geometry import Geometry, forward, in_place, is_plane, planes_of, work_of
 from ._lowering import add_parts, round_up
 from ._moving import launch_zeros
@@ -38,14 +39,22 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     if dweight.size == 0:
         return
     s = geometry
-    rows, columns = forward(s.rows), forward(s.columns)
-    taps, itemsize, length = s.rows.taps * s.columns.taps, x.dtype.itemsize, s.columns.outputs
-    if s.images * s.rows.outputs * length == 0:
+    if s.images * s.rows.outputs * s.columns.outputs == 0:
         launch_zeros(lowering, dweight)
         return
     if _depthwise.fits(s):
         _depthwise.lower_weight_grad(lowering, dweight, g, x, s)
         return
+    filtering = _winograd_weight_grad.filtering(s, x.dtype)
+    if filtering is not None:
+        lowering = _winograd_weight_grad.lower(lowering, dweight, g, x, filtering)
+    _lower_sums(lowering, dweight, g, x, s)
+
+
+def _lower_sums(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Geometry) -> None:
+    """The sum over all pixels, as it stands in the formula."""
+    rows, columns = forward(s.rows), forward(s.columns)
+    taps, itemsize, length = s.rows.taps * s.columns.taps, x.dtype.itemsize, s.columns.outputs
     on_pixels = _pixels_on_lanes(s, itemsize)
     height, width = sums_block()
     across = height if on_pixels else min(panel(itemsize), round_up(s.out_channels, lanes(itemsize)))
@@ -80,7 +89,7 @@ def lower_weight_grad(lowering: Lowering, dweight: Operand, g: Operand, x: Opera
     sums = lowering.scratch((chunks, *dweight.shape), dweight.dtype) if chunks > 1 else dweight
     places: list[Argument | Operand] = [sums, g, x, *tables]
     elements = 0 if own else block_channels * planes.channel + planes.slack
-    cells, work = chunks * s.groups * blocks, work_of(geometry, dweight)
+    cells, work = chunks * s.groups * blocks, work_of(s, dweight)
     if on_pixels:
         totals = s.out_channels * block_channels * taps * lanes(itemsize)
         scratch, stride = lowering.worker_scratch(elements + totals, x.dtype)

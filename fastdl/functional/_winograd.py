@@ -24,17 +24,17 @@ from ..ops import Lowering, Operand, Shape
 if TYPE_CHECKING:
     from ._conv_geometry import Geometry
 
-_WEIGHTS, _IMAGES, _MULTIPLY = (
+_WEIGHTS, IMAGES, _MULTIPLY = (
     Kernel("winograd", "weights"),
     Kernel("winograd", "images"),
     Kernel("winograd", "multiply"),
 )
-_PRODUCT = Kernel("product", "block")
+PRODUCT = Kernel("product", "block")
 
 _TILES, _LEAST_TILES = 48, 16  # of a strip; 24 to 96 cost the same within 5 %, 16 cost up to 10 % more
 _MOST_TILES = 128  # of the tiles for which a block of output channels is computed
 _ENOUGH_CELLS, _FEW_CELLS = 16, 8
-_MOST_COLUMNS = 64  # of tiles, in one row of a strip
+MOST_COLUMNS = 64  # of tiles, in one row of a strip
 _PANEL_BYTES = 16 * 2**20  # of U; more is not read again and again
 _CHUNK = 128  # input channels whose weights are transformed at a time: 1.2 MB; 64 and 256 cost up to 10 % more
 
@@ -89,11 +89,17 @@ def possible(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
     return s.in_channels >= lanes(dtype.itemsize)
 
 
+def suits(s: "Geometry") -> bool:
+    """Whether a convolution is of the kind, and its caller content with the accuracy."""
+    plain = all((a.taps, a.stride, a.dilation) == (3, 1, 1) for a in (s.rows, s.columns))
+    return s.groups == 1 and s.precision != "strict" and plain
+
+
 def filtering(
     s: "Geometry", dtype: np.dtype[np.generic], *, backwards: bool = False, prepared: bool = False
 ) -> Filtering | None:
     """The convolution, or its gradient to the images, as Winograd's filtering; None where it is summed directly."""
-    if s.groups > 1 or s.precision == "strict" or any((a.taps, a.stride, a.dilation) != (3, 1, 1) for a in s[4:6]):
+    if not suits(s):
         return None
     h, w, inner, outer = s.rows, s.columns, s.in_channels, s.out_channels
     found = Filtering(s.images, inner, outer, h.size, w.size, h.outputs, w.outputs, h.before, w.before, False)
@@ -123,7 +129,7 @@ class _Cut(NamedTuple):
 
 def _cut(s: Filtering, itemsize: int) -> _Cut:
     across, rows = -(-s.out_length // 4), s.images * -(-s.out_height // 4)
-    pieces = -(-across // _MOST_COLUMNS)
+    pieces = -(-across // MOST_COLUMNS)
     columns = -(-across // pieces)
     pieces = -(-across // columns)
     block = panel(itemsize)
@@ -147,7 +153,7 @@ def shares_panels(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
     return _cut(s, dtype.itemsize).whole
 
 
-def _odd(count: int, step: int) -> int:
+def odd(count: int, step: int) -> int:
     """At least ``count``, in an odd number of steps.
 
     From frequency to frequency an odd number of vectors: a power of two would put all 36 into one set of the cache.
@@ -157,7 +163,7 @@ def _odd(count: int, step: int) -> int:
 
 def _panel_pitch(in_channels: int, out_channels: int, itemsize: int) -> int:
     """Elements of U from frequency to frequency."""
-    return _odd(-(-out_channels // panel(itemsize)) * panel(itemsize) * in_channels, lanes(itemsize))
+    return odd(-(-out_channels // panel(itemsize)) * panel(itemsize) * in_channels, lanes(itemsize))
 
 
 def panels_shape(in_channels: int, out_channels: int, dtype: np.dtype[np.generic]) -> Shape:
@@ -173,7 +179,7 @@ def _steps(s: Filtering) -> tuple[int, int]:
 def _sizes(s: Filtering, cut: _Cut, pitch_u: int, itemsize: int) -> tuple[list[int], int]:
     """The table that the kernels read, and elements of a worker's scratch."""
     n = lanes(itemsize)
-    pitch_v, pitch_m = _odd(cut.tiles * s.in_channels, n), _odd(cut.tiles * cut.block, n)
+    pitch_v, pitch_m = odd(cut.tiles * s.in_channels, n), odd(cut.tiles * cut.block, n)
     strip = (4 * cut.rows + 2) * min(s.length, 4 * cut.columns + 2) * n
     between = 6 * (4 * cut.columns + 2) * n
     pixels = 16 * cut.tiles * n
@@ -182,7 +188,7 @@ def _sizes(s: Filtering, cut: _Cut, pitch_u: int, itemsize: int) -> tuple[list[i
     down, across = -(-s.out_height // 4), -(-s.out_length // 4)
     table = [s.in_channels, s.out_channels, s.height, s.length, s.out_height, s.out_length, s.top, s.left]
     table += [down, across, cut.rows, cut.columns, cut.pieces, s.images * down, pitch_v, pitch_u, pitch_m]
-    table += [*_steps(s), int(s.backwards), cut.block, *starts[:5]]
+    table += [*_steps(s), int(s.backwards), cut.block, *starts[:5], s.in_channels]
     return table, starts[5]
 
 
@@ -222,7 +228,7 @@ def lower(
     chunk = s.in_channels if cut.whole else min(s.in_channels, _CHUNK)
     pitch_u = _panel_pitch(s.in_channels, s.out_channels, dtype.itemsize)
     if inside:
-        pitch_u = _odd(chunk * cut.block, lanes(dtype.itemsize))
+        pitch_u = odd(chunk * cut.block, lanes(dtype.itemsize))
     elif panels is None:
         panels = lowering.scratch(panels_shape(s.in_channels, s.out_channels, dtype), dtype)
         lower_panels(lowering, panels, weight, s)
@@ -236,10 +242,10 @@ def lower(
         blocks = -(-s.out_channels // cut.block)
         parts = min(-(-s.in_channels // lanes(dtype.itemsize)), -(-_ENOUGH_CELLS // cut.strips))
         slots: list[Argument | Operand] = [v, x, table, scratch, stride, parts, step]
-        lowering.launch(_IMAGES, dtype, slots, cells=cut.strips * parts, work=0.7 * x.size)
+        lowering.launch(IMAGES, dtype, slots, cells=cut.strips * parts, work=0.7 * x.size)
     arguments: list[Argument | Operand] = [y, x, panels, bias, bias is not None, weight, table, scratch, stride]
-    arguments += [_PRODUCT.address(name), cut.block if inside else panel(dtype.itemsize), blocks]
-    arguments += [_IMAGES.address(name) if cut.whole else 0, v, step, _WEIGHTS.address(name) if inside else 0, chunk]
+    arguments += [PRODUCT.address(name), cut.block if inside else panel(dtype.itemsize), blocks]
+    arguments += [IMAGES.address(name) if cut.whole else 0, v, step, _WEIGHTS.address(name) if inside else 0, chunk]
     arguments.append(int(relu))
     work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + y.size
     lowering.launch(_MULTIPLY, dtype, arguments, cells=cut.strips * blocks, work=work)

@@ -205,7 +205,11 @@ def conv2d_backward(
     gradient of the bias is the sum of g over images and pixels. Beyond its edges g takes part as zeros, so that a
     weight that is not finite makes NaN at the border of dx.
 
-    Numerics: dx as :func:`conv2d`; the sums for the other two are direct.
+    Numerics: dx as :func:`conv2d`. The gradient of the weight is, under the same conditions and with about 16 output
+    channels or more, computed by Winograd's F(3 x 3, 4 x 4), for one and a half to six times the error of the direct
+    sum (root mean square), most for few pixels. An error was never more than 32 u times the largest sum of |g x| of the
+    result, u = 2^-24; what can be proven for sums over T tiles of 4 x 4 pixels of g is 69 (T + 24) u times the sum over
+    the tiles of 16 max |g| max |x|. Where a number of it is not finite, all are summed directly. The bias's is.
     """
     return _convolve_backward(
         "conv2d_backward",

@@ -1,0 +1,230 @@
+"""The gradient of a convolution with respect to its kernels of 3 x 3 taps by Winograd's F(3 x 3, 4 x 4).
+
+Letters as in ``winograd.py``; g is the gradient of the result, dW that of the weight. In the forward pass a tile of the
+result was y = A' [(G w G') * (B' d B)] A. That is linear in w, and <g, y> = <dW, w> for every w, so
+
+    dW = G' [ sum over the tiles of (A g A') * (B' d B) ] G
+
+Z = A g A' has 36 numbers for the 4 x 4 pixels of g in a tile, V = B' d B is the same as in the forward pass. So each of
+the 36 frequencies is a product whose terms are tiles, M[o, c] = sum over t of Z[t, o] V[t, c], with 36 multiplications
+for 16 pixels instead of 144, and G' M G comes once at the end. Pixels of a tile beyond the result are zeros in Z.
+"""
+
+from .block import address, call, integer, integers, number, pointer, shift, stack_integers
+from .compiler import inline
+from .moves import turn
+from .vectors import fma, load, put_first, spread, store, total, transpose, width
+from .winograd_tiles import A, B, strip
+
+
+@inline
+def _spread_out(args, target, step_target, source, step_source):  # type: ignore[no-untyped-def]
+    """A g: the polynomial with four coefficients g, vectors so many numbers apart, at the points."""
+    a, b = spread(number(args, A)), spread(number(args, B))
+    aa, bb = spread(number(args, A * A)), spread(number(args, B * B))
+    g0, g1 = load(source), load(shift(source, step_source))
+    g2, g3 = load(shift(source, 2 * step_source)), load(shift(source, 3 * step_source))
+    even_a, odd_a = fma(aa, g2, g0), a * fma(aa, g3, g1)
+    even_b, odd_b = fma(bb, g2, g0), b * fma(bb, g3, g1)
+    store(target, g0)
+    store(shift(target, step_target), even_a + odd_a)
+    store(shift(target, 2 * step_target), even_a - odd_a)
+    store(shift(target, 3 * step_target), even_b + odd_b)
+    store(shift(target, 4 * step_target), even_b - odd_b)
+    store(shift(target, 5 * step_target), g3)
+
+
+@inline
+def _gathered(args, m0, m1, m2, m3, m4, m5):  # type: ignore[no-untyped-def]
+    """G' m: what ``sampled`` made of three taps, of six numbers back to three."""
+    zero = spread(number(args, 1 / (A * A * B * B)))
+    at_a, at_b = 1 / (2 * A * A * (A * A - B * B)), 1 / (2 * B * B * (B * B - A * A))
+    a0, a1, a2 = spread(number(args, at_a)), spread(number(args, at_a * A)), spread(number(args, at_a * A * A))
+    b0, b1, b2 = spread(number(args, at_b)), spread(number(args, at_b * B)), spread(number(args, at_b * B * B))
+    even_a, odd_a, even_b, odd_b = m1 + m2, m1 - m2, m3 + m4, m3 - m4
+    return (
+        fma(zero, m0, fma(a0, even_a, b0 * even_b)),
+        fma(a1, odd_a, b1 * odd_b),
+        fma(a2, even_a, fma(b2, even_b, m5)),
+    )
+
+
+@inline
+def _row_of_tiles(args, z, pitch, step, between, columns, tiles):  # type: ignore[no-untyped-def]
+    """Z of a row of tiles, for L channels, from six rows that were transformed along the columns already."""
+    lanes = width(z)
+    for t in range(tiles):
+        for i in range(6):
+            source = shift(between, (i * columns + 4 * t) * lanes)
+            _spread_out(args, shift(z, 6 * i * pitch + t * step), pitch, source, lanes)
+
+
+@inline
+def _tiles_in(args, z, g, sizes, scratch, row, rows, column, tiles, start, end):  # type: ignore[no-untyped-def]
+    """Z of ``rows`` rows of tiles of the result at g from tile row ``row`` on, of ``tiles`` from ``column`` on each.
+
+    For the groups start..end of L channels.
+    """
+    channels, height, length, pitch, step = sizes[1], sizes[4], sizes[5], sizes[15], sizes[18]
+    lanes, all_columns, first = width(g), 4 * tiles, 4 * column
+    columns = min(length - first, all_columns)
+    between = shift(scratch, sizes[21])
+    zero = spread(number(args, 0))
+    for i in range(6):
+        for w in range(columns, all_columns):
+            store(shift(between, (i * all_columns + w) * lanes), zero)
+    for group in range(start, end):
+        c = min(group * lanes, channels - lanes)
+        plane = shift(g, c * height * length)
+        strip(args, scratch, plane, height * length, 4 * row, 4 * rows, height, first, first + columns, length)
+        for r in range(rows):
+            source = shift(scratch, 4 * r * columns * lanes)
+            for w in range(columns):
+                place = shift(between, w * lanes)
+                _spread_out(args, place, all_columns * lanes, shift(source, w * lanes), columns * lanes)
+            _row_of_tiles(args, shift(z, r * tiles * step + c), pitch, step, between, all_columns, tiles)
+
+
+def gradients(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """Z of a strip, as ``winograd.images`` makes V: a cell is a strip, for one of several parts of the channels.
+
+    Slots: Z, g, sizes, worker scratch and its stride, parts, elements of Z from strip to strip.
+    """
+    z, g, sizes, parts = pointer(args, 0), pointer(args, 1), integers(args, 2), integer(args, 5)
+    scratch = shift(pointer(args, 3), worker * integer(args, 4))
+    channels, rows, pieces = sizes[1], sizes[8], sizes[12]
+    groups = -(-channels // width(g))
+    for cell in range(lo, hi):
+        part, number_of_strip = cell % parts, cell // parts
+        column = number_of_strip % pieces * sizes[11]
+        tiles = min(sizes[11], sizes[9] - column)
+        first = number_of_strip // pieces * sizes[10]
+        place, row, last = shift(z, number_of_strip * integer(args, 6)), first, min(sizes[13], first + sizes[10])
+        while row < last:
+            top = row % rows
+            count = min(last - row, rows - top)
+            target = shift(place, (row - first) * tiles * sizes[18])
+            image = shift(g, row // rows * channels * sizes[4] * sizes[5])
+            start, end = groups * part // parts, groups * (part + 1) // parts
+            _tiles_in(args, target, image, sizes, scratch, top, count, column, tiles, start, end)
+            row += count
+
+
+@inline
+def _products(args, worker, m, z, v, sizes, outputs, channels, tiles, add):  # type: ignore[no-untyped-def]
+    """M = Z' V for each frequency, or M + Z' V: ``outputs`` rows, ``channels`` columns, ``tiles`` terms."""
+    block = stack_integers(args, 19)
+    block[1], block[3], block[4], block[5], block[6] = sizes[20], 1, sizes[18], 0, 0
+    block[8], block[9], block[10], block[11] = sizes[26], integer(args, 7), 1, 0
+    block[12], block[13], block[14], block[15], block[16] = outputs, channels, tiles, add, 0
+    block[17], block[18] = 0, 0
+    for f in range(36):
+        block[0], block[2] = address(shift(m, f * sizes[16])), address(shift(z, f * sizes[15]))
+        block[7] = address(shift(v, f * sizes[14]))
+        call(integer(args, 6), address(block), 0, 1, worker)
+
+
+@inline
+def _middle(args, target, m, pitch):  # type: ignore[no-untyped-def]
+    """G' m for one of the six columns of the frequencies."""
+    lanes = width(m)
+    g0, g1, g2 = _gathered(
+        args,
+        load(m),
+        load(shift(m, 6 * pitch)),
+        load(shift(m, 12 * pitch)),
+        load(shift(m, 18 * pitch)),
+        load(shift(m, 24 * pitch)),
+        load(shift(m, 30 * pitch)),
+    )
+    store(target, g0)
+    store(shift(target, 6 * lanes), g1)
+    store(shift(target, 12 * lanes), g2)
+
+
+@inline
+def _taps_out(args, target, middle, taps, m, pitch, count, wrong):  # type: ignore[no-untyped-def]
+    """G' m G of L input channels, of which there are ``count``. Returns wrong, + NaN if a number is not finite."""
+    lanes, zero = width(m), spread(number(args, 0))
+    for j in range(6):
+        _middle(args, shift(middle, j * lanes), shift(m, j * pitch), pitch)
+    for i in range(3):
+        p, q = shift(middle, 6 * i * lanes), shift(taps, 3 * i * lanes)
+        g0, g1, g2 = _gathered(
+            args,
+            load(p),
+            load(shift(p, lanes)),
+            load(shift(p, 2 * lanes)),
+            load(shift(p, 3 * lanes)),
+            load(shift(p, 4 * lanes)),
+            load(shift(p, 5 * lanes)),
+        )
+        wrong = fma(g0, zero, fma(g1, zero, fma(g2, zero, wrong)))
+        store(q, g0)
+        store(shift(q, lanes), g1)
+        store(shift(q, 2 * lanes), g2)
+    if lanes <= 9:
+        turn(target, 9, taps, lanes, 9, count)
+    else:  # a square has more rows than there are taps
+        transpose(middle, lanes, taps, lanes)
+        for k in range(count):
+            put_first(shift(target, 9 * k), load(shift(middle, k * lanes)), 9)
+    return wrong
+
+
+def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """Partial sums of dW. A cell is a chunk of the strips (see ``gradients``), a block of channels of g, one of x.
+
+    Slots: partial sums (chunks, O, C, 3, 3), x, g, sizes, worker scratch and its stride, the kernel ``product.block``,
+    columns of a panel, strips, strips of a chunk, V and Z of all strips and their elements from strip to strip, the
+    kernels ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, and for each cell a number that
+    will be NaN if one of its sums is not finite.
+    sizes: as in ``winograd.py``, but 15 elements of Z from frequency to frequency; of Z from tile to tile: 18; channels
+    of a block: 19 of g, 20 of x; where the parts of a worker's scratch start: 22 V, 23 M, 24 Z, 25 squares of taps.
+    """
+    sums, sizes, wrongs = pointer(args, 0), integers(args, 3), pointer(args, 16)
+    scratch = shift(pointer(args, 4), worker * integer(args, 5))
+    m, squares, own = shift(scratch, sizes[23]), shift(scratch, sizes[25]), stack_integers(args, 7)
+    channels, outputs, lanes = sizes[0], sizes[1], width(sums)
+    blocks, out_blocks = -(-channels // sizes[20]), -(-outputs // sizes[19])
+    middle, taps = squares, shift(squares, 18 * lanes)
+    for cell in range(lo, hi):
+        c, o = cell % blocks * sizes[20], cell // blocks % out_blocks * sizes[19]
+        n, k, chunk = min(sizes[20], channels - c), min(sizes[19], outputs - o), cell // (blocks * out_blocks)
+        start, end = chunk * integer(args, 9), min(integer(args, 8), (chunk + 1) * integer(args, 9))
+        for number_of_strip in range(start, end):
+            first = number_of_strip // sizes[12] * sizes[10]
+            rows = min(sizes[13], first + sizes[10]) - first
+            tiles = rows * min(sizes[11], sizes[9] - number_of_strip % sizes[12] * sizes[11])
+            v = shift(pointer(args, 10), number_of_strip * integer(args, 12))
+            z = shift(pointer(args, 11), number_of_strip * integer(args, 13))
+            if integer(args, 14) != 0:
+                v, z = shift(scratch, sizes[22]), shift(scratch, sizes[24])
+                own[0], own[1], own[2], own[3] = address(v), address(pointer(args, 1)), address(sizes), integer(args, 4)
+                own[4], own[5], own[6] = integer(args, 5), 1, 0
+                call(integer(args, 14), address(own), number_of_strip, number_of_strip + 1, worker)
+                own[0], own[1] = address(z), address(pointer(args, 2))
+                call(integer(args, 15), address(own), number_of_strip, number_of_strip + 1, worker)
+            _products(
+                args, worker, m, shift(z, o), shift(v, c), sizes, k, n, tiles, 1 if number_of_strip > start else 0
+            )
+        wrong = spread(number(args, 0))
+        for f in range(36 if n % lanes else 0):  # lanes that no product writes
+            for i in range(k):
+                for j in range(n, -(-n // lanes) * lanes):
+                    m[f * sizes[16] + i * sizes[20] + j] = number(args, 0)
+        for i in range(k):
+            target = shift(sums, ((chunk * outputs + o + i) * channels + c) * 9)
+            for j in range(0, n, lanes):
+                source = shift(m, i * sizes[20] + j)
+                wrong = _taps_out(args, shift(target, 9 * j), middle, taps, source, sizes[16], min(lanes, n - j), wrong)
+        wrongs[cell] = total(wrong)
+
+
+def where_wrong(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+    """Another kernel's cells, if one of some numbers is not finite. Slots: numbers, how many, the kernel, its slots."""
+    numbers, s = pointer(args, 0), number(args, 0)
+    for k in range(integer(args, 1)):
+        s += numbers[k] * number(args, 0)
+    if not s == number(args, 0):
+        call(integer(args, 2), address(shift(args, 3)), lo, hi, worker)

@@ -1,0 +1,222 @@
+"""The gradient to kernels of 3 x 3 taps by Winograd's F(3 x 3, 4 x 4): when it pays, and how it lowers to launches.
+
+Letters: C channels of the images, O of the result; V the transformed tiles of the images, Z those of the gradient, M
+the sums of their products. ``_kernels/winograd_gradient.py`` has the formula.
+
+Two ways to cut the work into cells:
+- a chunk of the tiles, for all channels: V and Z of a strip of some tens of tiles are made in the cell and stay in its
+  caches, M does anyway, and the chunks are added up;
+- where there are too few tiles for that, or M is too large: a block of O and of C, for all tiles. V and Z are made
+  beforehand, 2.25 times as large as what they are made of, and pass through the third cache or memory.
+All choices depend on shapes, dtype and the type of the processor only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._kernels import Argument, Buffer, Kernel
+from .._kernels.machine import lanes, panel
+from ..ops import Lowering, Operand, Shape
+from ._conv_geometry import Geometry
+from ._lowering import add_parts, round_up
+from ._winograd import IMAGES, MOST_COLUMNS, PRODUCT, Filtering, odd, suits
+
+_GRADIENTS, _WEIGHT_GRAD = Kernel("winograd_gradient", "gradients"), Kernel("winograd_gradient", "weight_grad")
+_WHERE_WRONG = Kernel("winograd_gradient", "where_wrong")
+
+_TILES = 112  # most of a strip: the terms of a product; half of them cost 5 % more, twice as many 5 to 10 %
+_CHUNKS, _FEW_CHUNKS = 16, 4
+_LEAST_TILES = 48  # of a chunk: with fewer of them, G' M G and adding up the chunks cost more than a tenth
+_SUM_BYTES = 2400 * 1024  # of M, where a cell has all channels: 128 x 128 were a fifth faster so, 256 x 256 were not
+_BLOCK = 64  # channels of a block; 64 x 64 were up to a tenth faster than 64 x 32
+_FEW_CELLS = 8
+
+# Cycles, measured on one core: of the transform of a tile for L channels, of G' M G for L channels.
+_TILE_CYCLES, _TAPS_CYCLES = 260.0, 150.0
+_WORTH = 0.7  # of the time of the direct sum: it is more accurate
+_ENDS = 6  # terms that take as long as the start and the end of a sum
+_SHARE, _DIRECT_SHARE = 0.8, 0.7  # of the multiply-adds that two units could do
+
+
+def pays(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
+    """Whether the transforms cost less than the multiplications they save.
+
+    These are 36 C O for a tile, which has up to 16 pixels of the result, instead of 9 C O for each pixel. float64 is
+    summed directly: who asks for it wants its accuracy.
+    """
+    if dtype != np.float32 or not possible(s, dtype):
+        return False
+    step, pairs, n = 2 * lanes(dtype.itemsize), s.in_channels * s.out_channels, lanes(dtype.itemsize)
+    direct = 9 * s.images * s.out_height * s.out_length * pairs / (step * _DIRECT_SHARE)
+    groups = -(-s.in_channels // n) + -(-s.out_channels // n)
+    cut = _cut(s, dtype.itemsize)
+    taps = _TAPS_CYCLES * cut.chunks * pairs / n
+    products = 36 * (s.tiles + _ENDS * cut.strips) * pairs / (step * _SHARE)
+    return products + _TILE_CYCLES * s.tiles * groups + taps < _WORTH * direct
+
+
+def possible(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
+    """Whether the kernels can do it at all: they read whole vectors of channels."""
+    return min(s.in_channels, s.out_channels) >= lanes(dtype.itemsize)
+
+
+def filtering(s: Geometry, dtype: np.dtype[np.generic]) -> Filtering | None:
+    """The convolution whose gradient to the kernels is taken; None where that is summed directly."""
+    if not suits(s):
+        return None
+    h, w = s.rows, s.columns
+    sizes = (s.images, s.in_channels, s.out_channels, h.size, w.size, h.outputs, w.outputs, h.before, w.before)
+    found = Filtering(*sizes, backwards=False)
+    if s.precision == "winograd":  # wherever it is possible: for tests
+        return found if possible(found, dtype) else None
+    return found if pays(found, dtype) else None
+
+
+class _Cut(NamedTuple):
+    """How the work is cut into cells."""
+
+    rows: int  # of tiles, of a strip
+    columns: int
+    pieces: int  # of a row of tiles
+    strips: int
+    chunk: int  # strips of a chunk
+    out_block: int
+    in_block: int
+    whole: bool  # a cell is a chunk of the tiles, for all channels
+
+    @property
+    def tiles(self) -> int:
+        """Most tiles of a strip."""
+        return self.rows * self.columns
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.strips // self.chunk)
+
+
+def _cut(s: Filtering, itemsize: int) -> _Cut:
+    n = lanes(itemsize)
+    across, rows = -(-s.out_length // 4), s.images * -(-s.out_height // 4)
+    pieces = -(-across // MOST_COLUMNS)
+    columns = -(-across // pieces)
+    pieces = -(-across // columns)
+    chunks = _CHUNKS
+    while chunks >= _FEW_CHUNKS and (rows < chunks or s.tiles < chunks * _LEAST_TILES):
+        chunks //= 2
+    whole = chunks >= _FEW_CHUNKS and 36 * s.in_channels * s.out_channels * itemsize <= _SUM_BYTES
+    chunk_rows = -(-rows // chunks) if whole else rows
+    strips_down = -(-chunk_rows // max(1, _TILES // columns))
+    strip_rows = -(-chunk_rows // strips_down)
+    strips = -(-rows // strip_rows) * pieces
+    if whole:
+        blocks = round_up(s.out_channels, n), round_up(s.in_channels, n)
+        return _Cut(strip_rows, columns, pieces, strips, strips_down * pieces, *blocks, True)
+    out_block, in_block = _block(s.out_channels, _BLOCK, n), _block(s.in_channels, _BLOCK, n)
+    while -(-s.out_channels // out_block) * -(-s.in_channels // in_block) < _FEW_CELLS:
+        if max(out_block, in_block) < 4 * n:
+            break
+        if out_block >= in_block:
+            out_block = _block(s.out_channels, out_block // 2, n)
+        else:
+            in_block = _block(s.in_channels, in_block // 2, n)
+    return _Cut(strip_rows, columns, pieces, strips, strips, out_block, in_block, False)
+
+
+def _block(channels: int, most: int, step: int) -> int:
+    """Channels of a block: blocks are of nearly equal size."""
+    return round_up(-(-channels // -(-channels // most)), step)
+
+
+def _between_tiles(channels: int, itemsize: int) -> int:
+    """Elements from tile to tile. A multiple of 512 bytes would put the terms of a product into few sets of a cache."""
+    return channels + 64 // itemsize if channels * itemsize % 512 == 0 else channels
+
+
+def _sizes(s: Filtering, cut: _Cut, itemsize: int) -> tuple[list[int], int]:
+    """The table that the kernels read, and elements of a worker's scratch."""
+    n = lanes(itemsize)
+    step_v, step_z = _between_tiles(s.in_channels, itemsize), _between_tiles(s.out_channels, itemsize)
+    pitches = odd(cut.tiles * step_v, n), odd(cut.tiles * step_z, n), odd(cut.out_block * cut.in_block, n)
+    strip = (4 * cut.rows + 2) * (4 * cut.columns + 2) * n
+    between = 6 * (4 * cut.columns + 2) * n
+    squares = (18 + max(9, n)) * n
+    own_v, own_z = (36 * pitch if cut.whole else 0 for pitch in pitches[:2])
+    parts = [strip, between, own_v, 36 * pitches[2], own_z, squares]
+    starts = [sum(parts[: i + 1]) for i in range(len(parts))]
+    down, across = -(-s.out_height // 4), -(-s.out_length // 4)
+    table = [s.in_channels, s.out_channels, s.height, s.length, s.out_height, s.out_length, s.top, s.left]
+    table += [down, across, cut.rows, cut.columns, cut.pieces, s.images * down, *pitches, 0, step_z]
+    table += [cut.out_block, cut.in_block, *starts[:5], step_v]
+    return table, starts[5]
+
+
+def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filtering) -> Lowering:
+    """dW from g and x, both NCHW. Returns what the direct sum shall be lowered to: it runs only where dW is not finite,
+    because a transform makes many numbers of one infinity, and may overflow where the sum does not."""
+    lowering.note(
+        algorithm="Winograd's F(3 x 3, 4 x 4)",
+        why="a quarter of the multiplications saves more than the transforms cost",
+        operations=2.0 * 36 * s.tiles * s.in_channels * s.out_channels,
+        alternatives=('the sum over the pixels, with fd.precision("strict")',),
+    )
+    dtype, name = x.dtype, x.dtype.name
+    n, cut = lanes(dtype.itemsize), _cut(s, dtype.itemsize)
+    sizes, count = _sizes(s, cut, dtype.itemsize)
+    table = lowering.constant(sizes)
+    scratch, stride = lowering.worker_scratch(count, dtype)
+    places: list[Argument | Operand] = [None, None, 0, 0, IMAGES.address(name), _GRADIENTS.address(name)]
+    if not cut.whole:
+        places = []
+        for kernel, source, step, channels in (
+            (IMAGES, x, 36 * sizes[14], s.in_channels),
+            (_GRADIENTS, g, 36 * sizes[15], s.out_channels),
+        ):
+            target = lowering.scratch((cut.strips * step,), dtype)
+            parts = min(-(-channels // n), -(-_CHUNKS // cut.strips))
+            slots: list[Argument | Operand] = [target, source, table, scratch, stride, parts, step]
+            lowering.launch(kernel, dtype, slots, cells=cut.strips * parts, work=0.7 * source.size)
+            places += [target, step]
+        places = [*places[::2], *places[1::2], 0, 0]
+    sums = lowering.scratch((cut.chunks, *dweight.shape), dtype) if cut.chunks > 1 else dweight
+    cells = cut.chunks * -(-s.out_channels // cut.out_block) * -(-s.in_channels // cut.in_block)
+    wrong = lowering.scratch((cells,), dtype)
+    arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride, PRODUCT.address(name)]
+    arguments += [panel(dtype.itemsize), cut.strips, cut.chunk, *places, wrong]
+    work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + x.size + g.size
+    lowering.launch(_WEIGHT_GRAD, dtype, arguments, cells=cells, work=work)
+    if cut.chunks > 1:
+        add_parts(lowering, dweight, sums, cut.chunks)
+    return _WhereWrong(lowering, wrong)
+
+
+class _WhereWrong(Lowering):
+    """Launches that run only if one of the numbers ``wrong`` is not finite; on one thread, as nobody waits for them."""
+
+    def __init__(self, lowering: Lowering, wrong: Operand) -> None:
+        self._lowering, self._wrong = lowering, wrong
+
+    def launch(
+        self,
+        kernel: Kernel,
+        dtypes: np.dtype[Any] | Sequence[np.dtype[Any]],
+        arguments: Iterable[Argument | Operand],
+        *,
+        cells: int,
+        work: float,
+        elementwise: int = 0,
+        written: int = 1,
+    ) -> None:
+        assert isinstance(dtypes, np.dtype)
+        slots = [self._wrong, self._wrong.size, kernel.address(dtypes.name), *arguments]
+        self._lowering.launch(_WHERE_WRONG, dtypes, slots, cells=cells, work=0.0)
+
+    def scratch(self, shape: Shape, dtype: np.dtype[Any]) -> Operand:
+        return self._lowering.scratch(shape, dtype)
+
+    def worker_scratch(self, count: int, dtype: np.dtype[Any]) -> tuple[Buffer, int]:
+        return self._lowering.worker_scratch(count, dtype)
+
+    def constant(self, values: Sequence[int]) -> Buffer:
+        return self._lowering.constant(values)
