@@ -13,12 +13,13 @@ else                      ``tiles.tiles`` of ``product.block``  at the limit of 
 ========================  ====================================  ================================================
 
 ``tiles``: b is packed once for all (``tiles.pack``) where several tiles share it, panel by panel in the tile that
-needs it where M is one tile high, and read in place where few rows look at it, or some hundreds unless the rows of b
-lie a large power of two apart. Rows of a are read in place, too, but for a transposed a that many panels look at: it is
-turned. (Rows that lie a large power of two apart, and so in the same sets of the caches, do not suffer: few are read at
-a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size, an even number if that can be, and counted along
-the longer side of y: two threads get equal shares, and read as little as can be of what they share. Sums of 2048 terms
-and more that leave at most 4 tiles are cut into parts of at least 1024, whose sums are added up in order.
+needs it where M is one tile high, and read in place where few rows look at it (256, with narrow vectors 64 or fewer;
+24 if the rows of b lie a large power of two apart). Rows of a are read in place, too, but for a transposed a that many
+panels look at: it is turned. (Rows that lie a large power of two apart, and so in the same sets of the caches, do not
+suffer: few are read at a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size, an even number if that
+can be, and counted along the longer side of y: two threads get equal shares, and read as little as can be of what they
+share. Sums of 2048 terms and more that leave at most 4 tiles are cut into parts of at least 1024, whose sums are added
+up in order.
 """
 
 import math
@@ -46,7 +47,8 @@ _TILE_ROWS, _TILE_COLUMNS = 128, 512
 _COPIED_FOR_PANELS = 4  # more panels than that gain what it costs to turn a transposed a
 _FEW_ROWS_MOST, _ALONG_MOST = 8, 4
 _PART_TERMS = 1024  # the least terms of a part of the sums
-_IN_PLACE_ROWS = 256  # b is read in place by so many rows at most: packing would cost more than it gains
+_IN_PLACE_PANELS = 4  # b is read in place by as many rows at most as so many panels of float32 have columns: packing
+# would cost more than it gains. That are 256 rows with AVX-512, 64 with AVX2, whose narrow panels make short pieces.
 _IN_PLACE_ROWS_ALIASED, _ALIASED_BYTES = 24, 2048  # or so many, if its rows lie a multiple of that apart
 
 
@@ -201,7 +203,7 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
     part_terms = round_up(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
     parts = -(-f.depth // part_terms)
     aliased = f.columns * itemsize % _ALIASED_BYTES == 0
-    in_place = f.rows <= (_IN_PLACE_ROWS_ALIASED if aliased else _IN_PLACE_ROWS) or f.columns == width
+    in_place = f.rows <= (_IN_PLACE_ROWS_ALIASED if aliased else _IN_PLACE_PANELS * panel(4)) or f.columns == width
     if in_place and not f.transpose_b:
         form = 0
     else:
