@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 from .._kernels import Argument, Kernel
+from .._kernels.machine import lanes
 from ..ops import Lowering, Operand
 from ._conv_geometry import Axis, Geometry
 from ._lowering import add_parts
@@ -172,6 +173,11 @@ def lower_correlation(
     relu: bool = False,
 ) -> None:
     """The convolution or, ``transposed``, its gradient with respect to the images, plus a bias; then perhaps relu."""
+    side = _backward_side if transposed else _forward_side
+    down, across = side(s.rows), side(s.columns)
+    if s.out_channels == 1 and _readable(down, across, y.dtype.itemsize):
+        _lower_in_place(lowering, y, x, weight, bias, s, down, across, transposed=transposed, relu=relu)
+        return
     plan = _backward if transposed else _forward
     sources, results = (s.out_channels, 1) if transposed else (1, s.out_channels)
     layout = _layout(s, plan(s.rows), plan(s.columns), sources, results, y.dtype.itemsize)
@@ -183,6 +189,62 @@ def lower_correlation(
     work = _work(s, y)
     lowering.note(algorithm="depthwise", why="each channel has kernels of its own: nothing to multiply across channels")
     lowering.launch(Kernel("depthwise", "correlate"), y.dtype, arguments, cells=layout.cells, work=work)
+
+
+class _Side(NamedTuple):
+    """One axis of a correlation that reads its source in place: pixel p of the result reads p - before + u apart."""
+
+    size: int
+    taps: int
+    stride: int
+    before: int
+    apart: int
+    outputs: int
+
+
+def _forward_side(a: Axis) -> _Side:
+    return _Side(a.size, a.taps, a.stride, a.before, a.dilation, a.outputs)
+
+
+def _backward_side(a: Axis) -> _Side:
+    """Image pixel i got something from p = i + padding - u d; u counts from the last tap."""
+    return _Side(a.outputs, a.taps, a.stride, (a.taps - 1) * a.dilation - a.before, a.dilation, a.size)
+
+
+def _readable(rows: _Side, columns: _Side, itemsize: int) -> bool:
+    """Whether the kernel that reads images in place is for these: only the vectors at an edge may reach beyond it."""
+    if (rows.taps, columns.taps, rows.stride, columns.stride) != (3, 3, 1, 1):
+        return False
+    most, behind = lanes(itemsize), columns.outputs + 2 * columns.apart - columns.before - columns.size
+    # The last vector may overlap the one before, which must not reach beyond the edge.
+    return columns.outputs <= most or (columns.before <= most and behind <= (columns.outputs - 1) % most + 1)
+
+
+def _lower_in_place(
+    lowering: Lowering,
+    y: Operand,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None,
+    s: Geometry,
+    rows: _Side,
+    columns: _Side,
+    *,
+    transposed: bool,
+    relu: bool,
+) -> None:
+    images, strip = s.images * s.groups, rows.outputs
+    while images * -(-rows.outputs // strip) < _ENOUGH_CELLS and strip >= 4 * _BLOCK_ROWS:
+        strip = -(-strip // 2)
+    strips = -(-rows.outputs // strip)
+    sizes = [s.groups, rows.size, columns.size, rows.outputs, columns.outputs, rows.before, columns.before]
+    sizes += [rows.apart, columns.apart, strips, strip]
+    scratch, stride = lowering.worker_scratch(columns.size, y.dtype)
+    arguments: list[Argument | Operand] = [y, x, weight, bias, bias is not None, lowering.constant(sizes)]
+    arguments += [scratch, stride, int(relu), int(transposed)]
+    lowering.note(algorithm="depthwise, images read in place", why="each channel has kernels of its own, of 3 x 3 taps")
+    kernel = Kernel("depthwise_rows", "correlate")
+    lowering.launch(kernel, y.dtype, arguments, cells=images * strips, work=_work(s, y))
 
 
 def _work(s: Geometry, y: Operand) -> float:

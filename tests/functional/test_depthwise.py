@@ -7,7 +7,7 @@ import fastdl as fd
 from fastdl import functional as F
 
 # images, channels, results of a channel, H W, U V, stride, padding, dilation: several strips, phases without taps, more
-# rows of taps than a block has, edges of all widths.
+# rows of taps than a block has, edges of all widths, images read in place in stripes.
 CASES = [
     (2, 5, 1, (56, 56), (3, 3), 1, 1, 1),
     (1, 3, 2, (300, 130), (3, 3), 1, 1, 1),
@@ -16,6 +16,8 @@ CASES = [
     (3, 6, 3, (17, 40), (2, 4), (3, 2), (0, 5), (1, 3)),
     (1, 5, 1, (9, 9), (1, 1), 2, 0, 1),
     (2, 6, 1, (1, 500), (1, 9), 1, (0, 4), 1),
+    (1, 3, 1, (90, 61), (3, 3), 1, 2, (3, 2)),
+    (2, 5, 1, (7, 7), (3, 3), 1, 1, 1),
 ]
 
 

@@ -1,5 +1,8 @@
 """Convolutions of shapes at which the direct kernels go different ways, beside the naive reference."""
 
+import ctypes
+import mmap
+
 import numpy as np
 
 import fastdl as fd
@@ -33,6 +36,11 @@ CASES = {
     "a copy for each column of taps, a stride": ((2, 1, 21, 23), (40, 1, 5, 7), 2, 3, 1, 1),
     "rows of taps for terms": ((2, 1, 9, 17), (5, 1, 4, 3), 1, (2, 1), (3, 2), 1),
     "rows of taps for terms, a stride down": ((1, 2, 12, 17), (6, 1, 4, 2), (2, 1), 1, 1, 2),
+    "depthwise, several stripes": ((2, 3, 13, 83), (3, 1, 3, 3), 1, 1, 1, 3),
+    "depthwise, less than a vector": ((2, 3, 5, 3), (3, 1, 3, 3), 1, 1, 1, 3),
+    "depthwise, zeros wider than the taps": ((1, 2, 6, 21), (2, 1, 3, 3), 1, 3, 1, 2),
+    "depthwise, taps apart": ((1, 2, 9, 37), (2, 1, 3, 3), 1, (2, 4), (2, 4), 2),
+    "depthwise, no zeros": ((2, 2, 6, 35), (2, 1, 3, 3), 1, 0, 1, 2),
     "sums in chunks": ((4, 1, 40, 41), (3, 1, 2, 2), 1, 1, 1, 1),
 }
 
@@ -93,3 +101,32 @@ def check_threads(name, dtype):
             y = F.conv2d(x, weight, None, **options)
             results.append((y, *F.conv2d_backward(y, x, weight, None, **options)[:2]))
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def check_guarded():
+    """Images, results and weights lie against pages that may not be touched: before them, then behind them."""
+    for name, (shape, kernel, stride, padding, dilation, groups) in CASES.items():
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        rng = np.random.default_rng(0)
+        arrays = [rng.standard_normal(size).astype("float32") for size in (shape, kernel, kernel[:1])]
+        y = F.conv2d(*arrays, **options)
+        wanted = (y, *F.conv2d_backward(y, *arrays, **options))
+        for at_end in (False, True):
+            x, weight, bias, g, out = (guarded(a, at_end) for a in (*arrays, y, np.zeros_like(y)))
+            F.conv2d(x, weight, bias, **options, out=out)
+            found = (out, *F.conv2d_backward(g, x, weight, bias, **options))
+            assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)), name
+
+
+def guarded(array, at_end):
+    """A copy that starts behind, or ends before, a page that may not be touched."""
+    page = mmap.PAGESIZE
+    nbytes = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, nbytes + 2 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for place in (start, start + page + nbytes):
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(place), page, 0) == 0
+    first = page + (nbytes - array.nbytes if at_end else 0)
+    copy = np.frombuffer(memory, array.dtype, array.size, first).reshape(array.shape)
+    copy[...] = array
+    return copy

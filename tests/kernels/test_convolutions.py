@@ -1,6 +1,7 @@
 """The direct convolution and its gradients, on this machine and on machines described as older ones."""
 
 import platform
+import sys
 
 import pytest
 
@@ -26,6 +27,11 @@ def test_nothing_beyond_the_arrays_takes_part(convolutions, dtype):
 def test_the_same_bits_for_any_number_of_threads(convolutions, dtype):
     for name in convolutions.CASES:
         convolutions.check_threads(name, dtype)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are guarded by Linux's mprotect")
+def test_no_memory_beyond_the_arrays_is_touched(run):
+    run("import convolutions; convolutions.check_guarded()")
 
 
 @pytest.mark.parametrize("cpu", CPUS)
