@@ -79,7 +79,7 @@ _precision: contextvars.ContextVar[str] = contextvars.ContextVar("fastdl_precisi
 
 
 def current_precision() -> str:
-    """What :func:`precision` chose: "default" or "strict"."""
+    """What :func:`precision` chose: "default", "strict" or "winograd"."""
     return _precision.get()
 
 
@@ -89,8 +89,10 @@ def precision(how: str) -> Iterator[None]:
 
     "default" lets an op take a way that needs fewer operations and rounds more than the direct sum, where its docstring
     says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3, whose error is two to four times that of the sum.
-    "strict" does not. What is recorded keeps the choice of the time of recording: ``fd.compile(f)`` called under either
-    makes and uses a plan of its own.
+    "strict" does not. "winograd" takes that way in float32 and float64 wherever it is possible (stride and dilation 1,
+    one group, as many channels as a vector has lanes), also where fastdl's estimate says that the direct sum is
+    quicker: to overrule it, or to compare the two. What is recorded keeps the choice of the time of recording:
+    ``fd.compile(f)`` called under one of them makes and uses a plan of its own.
 
     >>> import numpy as np
     >>> import fastdl as fd
@@ -99,7 +101,7 @@ def precision(how: str) -> Iterator[None]:
     ...     float(fd.functional.conv2d(image, kernel)[0, 0, 0, 0])
     144.0
     """
-    token = _precision.set(choice("precision", "how", how, ("default", "strict")))
+    token = _precision.set(choice("precision", "how", how, ("default", "strict", "winograd")))
     try:
         yield
     finally:

@@ -106,7 +106,7 @@ def filtering(
     if backwards:  # in opposite order the taps reach from pixel i to i - 2 ... i of the result, padded
         before = 2 - h.before, 2 - w.before
         found = Filtering(s.images, outer, inner, h.outputs, w.outputs, h.size, w.size, *before, True)
-    if s.precision == "winograd":  # wherever it is possible: for tests
+    if s.precision == "winograd":
         return found if possible(found, dtype) else None
     return found if pays(found, dtype, prepared=prepared) else None
 

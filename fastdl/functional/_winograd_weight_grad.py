@@ -69,7 +69,7 @@ def filtering(s: Geometry, dtype: np.dtype[np.generic]) -> Filtering | None:
     h, w = s.rows, s.columns
     sizes = (s.images, s.in_channels, s.out_channels, h.size, w.size, h.outputs, w.outputs, h.before, w.before)
     found = Filtering(*sizes, backwards=False)
-    if s.precision == "winograd":  # wherever it is possible: for tests
+    if s.precision == "winograd":
         return found if possible(found, dtype) else None
     return found if pays(found, dtype) else None
 

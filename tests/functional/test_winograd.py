@@ -1,7 +1,5 @@
 """Winograd's convolution: its error bound, what is not finite, edges of tiles, both ways to cut the work, precision."""
 
-import contextlib
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,22 +7,12 @@ from hypothesis import strategies as st
 
 import fastdl as fd
 from fastdl import functional as F
-from fastdl import options, reference
+from fastdl import reference
 from fastdl._kernels import threads
 from fastdl.functional import _winograd
 
 U = {np.float32: 2.0**-24, np.float64: 2.0**-53}  # the rounding unit
 LARGE = (1, 128, 28, 28), (128, 128, 3, 3)  # by default not summed directly
-
-
-@contextlib.contextmanager
-def forced(how="winograd"):
-    """Not summed directly wherever that is possible."""
-    token = options._precision.set(how)
-    try:
-        yield
-    finally:
-        options._precision.reset(token)
 
 
 def arrays(x, weight, dtype=np.float32, seed=0):
@@ -65,7 +53,7 @@ LAYERS = [
 @pytest.mark.parametrize(("x", "weight", "padding"), LAYERS)
 def test_the_error_of_the_result_and_of_the_gradient_is_bounded(x, weight, padding, dtype):
     x, weight, bias = arrays(x, weight, dtype)
-    with forced():
+    with fd.precision("winograd"):
         y = F.conv2d(x, weight, bias, padding=padding)
         assert y.dtype == dtype
         check_bound(y, x, weight, bias, lambda x, w, b: F.conv2d(x, w, b, padding=padding))
@@ -87,7 +75,7 @@ def test_the_error_of_the_result_and_of_the_gradient_is_bounded(x, weight, paddi
 )
 def test_any_shape(images, channels, height, length, padding, bias, layout, seed):
     x, weight, b = arrays((images, channels[0], height, length), (channels[1], channels[0], 3, 3), seed=seed)
-    with forced():
+    with fd.precision("winograd"):
         if layout == "NHWC":
             turned = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
             y = F.conv2d(turned, weight, b if bias else None, padding=padding, layout=layout).transpose(0, 3, 1, 2)
@@ -101,7 +89,7 @@ def test_any_shape(images, channels, height, length, padding, bias, layout, seed
 def test_the_bound_holds_for_numbers_of_one_sign_and_of_many_sizes(scale):
     x, weight, bias = arrays((2, 128, 20, 20), (32, 128, 3, 3))
     x, weight = (abs(x), abs(weight)) if scale == "positive" else (x**5, weight)
-    with forced():
+    with fd.precision("winograd"):
         y = F.conv2d(x, weight, bias, padding=1)
     check_bound(y, x, weight, bias, lambda x, w, b: F.conv2d(x, w, b, padding=1))
 
@@ -126,13 +114,13 @@ def test_what_is_not_finite_comes_through_as_in_the_formula(where, value):
         place = {"image": x, "weight": weight, "bias": bias}[where]
         place[tuple(rng.integers(0, n) for n in place.shape)] = value
     x[0, 4, 5, 6] = value if where == "image" else 1
-    with forced(), np.errstate(all="ignore"):
+    with fd.precision("winograd"), np.errstate(all="ignore"):
         y = F.conv2d(x, weight, bias, padding=1)
     same_but_for_rounding(y, reference.conv2d(x, weight, bias, padding=1))
     g = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
     if where == "image":
         g[1, 7, 3, 3] = value
-    with forced():
+    with fd.precision("winograd"):
         dx = F.conv2d_backward(g, x, weight, bias, padding=1)[0]
     with fd.precision("strict"):  # where g takes part as zeros beyond its edges, as the docstring says
         same_but_for_rounding(dx, F.conv2d_backward(g, x, weight, bias, padding=1)[0])
@@ -144,7 +132,7 @@ def test_sums_that_do_not_overflow_are_right_where_the_transform_overflows():
     x, weight, bias = arrays((1, 16, 9, 9), (16, 16, 3, 3))
     x[0, 2, 3:7, 3:7] = 2e38
     weight *= 1e-3
-    with forced():
+    with fd.precision("winograd"):
         y = F.conv2d(x, weight, bias, padding=1)
     assert np.isfinite(y).all()
     same_but_for_rounding(y, reference.conv2d(x, weight, bias, padding=1))
@@ -153,7 +141,7 @@ def test_sums_that_do_not_overflow_are_right_where_the_transform_overflows():
 @pytest.mark.parametrize(("x", "weight", "padding"), [LAYERS[2], LAYERS[8], LAYERS[9], (*LARGE, 1)])
 def test_the_same_bits_for_any_number_of_threads(x, weight, padding):
     x, weight, bias = arrays(x, weight)
-    with forced():
+    with fd.precision("winograd"):
         alone, several = [], []
         for n, results in ((1, alone), (threads.most(), several)):
             with fd.threads(n):
@@ -166,7 +154,7 @@ def test_the_same_bits_for_any_number_of_threads(x, weight, padding):
 class TestPrecision:
     def test_strict_sums_directly(self):
         x, weight, bias = arrays(*LARGE)
-        with forced():
+        with fd.precision("winograd"):
             quick = F.conv2d(x, weight, bias, padding=1)
         np.testing.assert_array_equal(F.conv2d(x, weight, bias, padding=1), quick)
         with fd.precision("strict"):
@@ -205,7 +193,7 @@ class TestPrecision:
 
     @pytest.mark.parametrize("how", ["fast", None, 1])
     def test_other_words_are_refused(self, how):
-        with pytest.raises(ValueError, match="expected one of 'default', 'strict'"), fd.precision(how):
+        with pytest.raises(ValueError, match="expected one of 'default', 'strict', 'winograd'"), fd.precision(how):
             pass
 
 
@@ -233,7 +221,7 @@ class TestPrepared:
         x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if layout == "NHWC" else x
         handle = F.prepare(weight)
         for how in ("winograd", "strict"):
-            with forced(how):
+            with fd.precision(how):
                 expected = F.conv2d(x, weight, bias, padding=size[2], layout=layout)
                 found = F.conv2d(x, handle, bias, padding=size[2], layout=layout)
                 np.testing.assert_array_equal(found, expected)

@@ -1,8 +1,6 @@
 """The gradient to kernels of 3 x 3 taps by Winograd: its error bound, edges of tiles, both ways to cut the work, what
 is not finite, when it pays. The direct sum in float64 is the measure."""
 
-import contextlib
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,23 +8,13 @@ from hypothesis import strategies as st
 
 import fastdl as fd
 from fastdl import functional as F
-from fastdl import options, reference
+from fastdl import reference
 from fastdl._kernels import threads
 from fastdl.functional import _winograd_weight_grad as winograd
 
 U = {np.float32: 2.0**-24, np.float64: 2.0**-53}  # the rounding unit
 LARGE = (8, 32, 28, 28), 64  # by default not summed directly
 SINGLE = np.dtype(np.float32)
-
-
-@contextlib.contextmanager
-def forced(how="winograd"):
-    """Not summed directly wherever that is possible."""
-    token = options._precision.set(how)
-    try:
-        yield
-    finally:
-        options._precision.reset(token)
 
 
 def arrays(x, outputs, padding=1, dtype=np.float32, seed=0):
@@ -79,7 +67,7 @@ LAYERS = [
 @pytest.mark.parametrize(("x", "outputs", "padding"), LAYERS)
 def test_the_error_is_bounded(x, outputs, padding, dtype):
     x, g = arrays(x, outputs, padding, dtype)
-    with forced():
+    with fd.precision("winograd"):
         found = gradient(x, g, padding)
     assert found.dtype == dtype
     check_bound(found, x, g, padding)
@@ -99,7 +87,7 @@ def test_the_error_is_bounded(x, outputs, padding, dtype):
 )
 def test_any_shape(images, channels, height, length, padding, layout, seed):
     x, g = arrays((images, channels[0], height, length), channels[1], padding, seed=seed)
-    with forced():
+    with fd.precision("winograd"):
         if layout == "NHWC":
             turned = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)) for a in (x, g)]
             found = gradient(*turned, padding, layout)
@@ -113,7 +101,7 @@ def test_any_shape(images, channels, height, length, padding, layout, seed):
 def test_the_bound_holds_for_numbers_of_one_sign_and_of_many_sizes(scale, shape):
     x, g = arrays(*shape)
     x, g = (abs(x), abs(g)) if scale == "positive" else (x**5, g**3)
-    with forced():
+    with fd.precision("winograd"):
         found = gradient(x, g)
     check_bound(found, x, g)
 
@@ -128,7 +116,7 @@ def test_what_is_not_finite_comes_through_as_in_the_formula(where, value, shape)
     x, g = arrays(*shape)
     (x if where == "image" else g)[1, 3, 0, 0] = value  # a corner is not below all taps
     x[0, 5, 4, 4] = 0 if where == "gradient" else value
-    with forced(), np.errstate(all="ignore"):
+    with fd.precision("winograd"), np.errstate(all="ignore"):
         found = gradient(x, g)
     with fd.precision("strict"):
         np.testing.assert_array_equal(found, gradient(x, g))
@@ -145,7 +133,7 @@ def test_what_is_not_finite_comes_through_as_in_the_formula(where, value, shape)
 @pytest.mark.parametrize("shape", CUTS)
 def test_what_a_call_leaves_in_memory_does_not_reach_the_next(shape):
     x, g = arrays(*shape)
-    with forced():
+    with fd.precision("winograd"):
         before = gradient(x, g)
         gradient(np.full_like(x, np.nan), g)
         np.testing.assert_array_equal(gradient(x, g), before)
@@ -155,7 +143,7 @@ def test_sums_that_do_not_overflow_are_right_where_the_transform_overflows():
     x, g = arrays((1, 16, 9, 9), 16)
     x[0, 2, 3:7, 3:7] = 2e38
     g *= 1e-3
-    with forced():
+    with fd.precision("winograd"):
         found = gradient(x, g)
     assert np.isfinite(found).all()
     with fd.precision("strict"):
@@ -165,7 +153,7 @@ def test_sums_that_do_not_overflow_are_right_where_the_transform_overflows():
 @pytest.mark.parametrize(("x", "outputs", "padding"), [LAYERS[4], LAYERS[5], *LAYERS[10:13]])
 def test_the_same_bits_for_any_number_of_threads(x, outputs, padding):
     x, g = arrays(x, outputs, padding)
-    with forced():
+    with fd.precision("winograd"):
         results = []
         for n in (1, threads.most()):
             with fd.threads(n):
@@ -176,7 +164,7 @@ def test_the_same_bits_for_any_number_of_threads(x, outputs, padding):
 class TestPrecision:
     def test_strict_sums_directly(self):
         x, g = arrays(*LARGE)
-        with forced():
+        with fd.precision("winograd"):
             quick = gradient(x, g)
         np.testing.assert_array_equal(gradient(x, g), quick)
         with fd.precision("strict"):
