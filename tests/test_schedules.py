@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import fastdl as fd
+from fastdl import functional as F
 from fastdl import nn, optim
+from fastdl.functional.norms import sum_of_squares
 
 SCHEDULES = [
     optim.step_decay(0.5, 7, 0.3),
@@ -169,6 +171,41 @@ def test_clipping_by_hand():
     for wrong in (0, -1, math.inf, math.nan):
         with pytest.raises(ValueError, match="expected a finite number above 0"):
             optim.clip_by_norm({}, wrong)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 4096, 4097, 30_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_sum_of_squares(size, dtype):
+    x = np.random.default_rng(size).standard_normal(size).astype(dtype)
+    for given in (x, np.repeat(x, 2)[::2]):
+        found = [sum_of_squares(given)]
+        with fd.threads(2):
+            found.append(sum_of_squares(given))
+        assert found[0].dtype == np.float64 and found[0] == found[1]
+        assert found[0] == pytest.approx(math.fsum(x.astype(np.float64) ** 2), rel=1e-14)
+    if size:
+        gradient = fd.grad(lambda x: np.sum(F.astype(sum_of_squares(x), dtype) * 3))(x)
+        np.testing.assert_allclose(gradient, 6 * x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-35, 1e-25, 1e20, 1e37])
+def test_long_and_short_gradients_are_clipped(scale):
+    """Squares of float32 are infinite from 1.8e19 on, and 0 below 3e-23."""
+    grads = {"a": np.float32([3 * scale, 0]), "b": np.float32([[4 * scale]])}
+    clipped, norm = optim.clip_by_norm(grads, 2.5 * scale)
+    assert norm == pytest.approx(5 * scale, rel=1e-6)
+    factor = min(1.0, 2.5 * scale / (5 * scale + 1e-6))
+    np.testing.assert_allclose(clipped["a"], np.float32([3 * scale * factor, 0]), rtol=1e-6)
+    np.testing.assert_allclose(clipped["b"], np.float32([[4 * scale * factor]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_clipping_of_what_is_not_finite(bad):
+    clipped, norm = optim.clip_by_norm(np.float32([1, bad, 2]), 1.0)
+    assert not np.isfinite(norm)
+    assert np.isnan(clipped[1]) and all(np.isnan(c) or c == 0 for c in clipped)
+    with pytest.raises(TypeError, match="clip_by_norm: grads has dtype int64; expected float32 or float64"):
+        optim.clip_by_norm(np.array([1, 2]), 1.0)
 
 
 def test_an_optimizer_clips_before_its_step():

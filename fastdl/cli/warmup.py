@@ -26,6 +26,7 @@ from ..functional import add, astype, attention_backward, conv2d, conv2d_backwar
 from ..functional.averages import moving_average
 from ..functional.comparisons import CONVERTIBLE
 from ..functional.narrow import Layer, narrow_step
+from ..functional.norms import sum_of_squares
 from ..many import fit_many
 from ..nn import Dense
 from ..ops import OPS, Op
@@ -106,6 +107,7 @@ def _steps() -> Iterator[Step]:
                 yield model, _network(model, outputs, dtype)
         yield "long arrays", _long(dtype)
         yield "average", _average(dtype)
+        yield "clipping", _clipping(dtype)
         yield "narrow networks", _narrow(dtype)
         yield "data", _data(dtype)
     yield "fit_many", _many
@@ -170,6 +172,10 @@ def _long(dtype: np.dtype[Any]) -> Callable[[], None]:
 def _average(dtype: np.dtype[Any]) -> Callable[[], Any]:
     p = np.ones(3, dtype)
     return lambda: moving_average(p, p, np.array(1), decay=0.5)
+
+
+def _clipping(dtype: np.dtype[Any]) -> Callable[[], Any]:
+    return lambda: sum_of_squares(np.ones(10_000, dtype))
 
 
 def _many() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..functional._door import floats
+from ..functional.norms import sum_of_squares
 from ..options import is_number
 from ..tree import flatten, unflatten
 
@@ -38,7 +40,8 @@ def clip_by_norm(grads: Any, max_norm: float) -> tuple[Any, Any]:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)), norm = sqrt(sum g^2) over all: (gradients, norm).
 
     Equivalent to ``torch.nn.utils.clip_grad_norm_``: the direction is kept. ``grads``: an array or nested dicts, lists
-    and tuples of arrays; the norm is float64 of shape (). If it is NaN or infinite, so are the clipped gradients or 0.
+    and tuples of arrays; the norm is float64 of shape (), its squares too, whatever their dtype. If it is NaN or
+    infinite, so are the clipped gradients or 0.
     Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks (2013), algorithm 1.
 
     >>> import numpy as np
@@ -50,7 +53,8 @@ def clip_by_norm(grads: Any, max_norm: float) -> tuple[Any, Any]:
     leaves, structure = flatten(grads)
     if not leaves:
         return grads, np.zeros((), _FLOAT64)
-    squares = [F.astype(F.sum(F.multiply(g, g)), _FLOAT64) for g in leaves]
+    leaves = [floats("clip_by_norm", grads=g)[0] for g in leaves]
+    squares = [sum_of_squares(g) for g in leaves]
     total = squares[0]
     for square in squares[1:]:
         total = F.add(total, square)
