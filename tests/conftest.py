@@ -4,6 +4,7 @@
 """
 
 import os
+import threading
 from pathlib import Path
 
 import hypothesis
@@ -36,6 +37,30 @@ def pytest_configure(config):
 def cases(request):
     """How many random cases a test marked ``fuzz`` should run: ``--cases``."""
     return request.config.getoption("--cases")
+
+
+@pytest.fixture
+def at_once():
+    """``at_once(work, n)``: call ``work(0)`` to ``work(n - 1)`` in a thread each; what one of them raises is raised."""
+
+    def run(work, count):
+        errors = []
+
+        def call(i):
+            try:
+                work(i)
+            except Exception as error:
+                errors.append(error)
+
+        workers = [threading.Thread(target=call, args=(i,)) for i in range(count)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if errors:
+            raise errors[0]
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """Plans: where values lie, states updated in place, results that are no values of their own."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -159,7 +157,7 @@ def test_the_same_bits_with_any_number_of_threads():
                 np.testing.assert_array_equal(a, b)
 
 
-def test_one_plan_in_eight_threads():
+def test_one_plan_in_eight_threads(at_once):
     plan = planned(lambda x, y: ([np.tanh(x) @ y, np.sum(np.exp(x), axis=0)], []), np.ones((60, 60)), np.ones((60, 60)))
     rng = np.random.default_rng(1)
     inputs = [(rng.standard_normal((60, 60)), rng.standard_normal((60, 60))) for _ in range(8)]
@@ -171,9 +169,5 @@ def test_one_plan_in_eight_threads():
             if any(not np.array_equal(a, b) for a, b in zip(plan(inputs[i]), expected[i], strict=True)):
                 wrong.append(i)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, 8)
     assert wrong == []

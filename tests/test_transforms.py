@@ -157,7 +157,7 @@ class TestCompile:
         for transformed in (fd.compile(named), fd.grad(named), fd.value_and_grad(named)):
             assert transformed.__name__ == "named" and transformed.__doc__ == "Says what it does."
 
-    def test_eight_threads_call_one_function(self):
+    def test_eight_threads_call_one_function(self, at_once):
         function, calls = counted(lambda x, w: np.sum(np.tanh(x @ w), axis=0) * 2.0)
         f, gradient = fd.compile(function), fd.grad(lambda w, x: np.mean(np.tanh(x @ w) ** 2))
         inputs = [(normal(64, 32), normal(32, 16)) for _ in range(8)]
@@ -172,11 +172,7 @@ class TestCompile:
                 if not np.allclose(y, expected[i], rtol=1e-12) or not np.array_equal(g, slopes[i]):
                     wrong.append(i)
 
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(work, 8)
         assert wrong == [] and len(calls) == 1
 
 

@@ -1,7 +1,5 @@
 """From a kernel's name to its address: loaded where it can be, compiled once where not, and said once."""
 
-import threading
-
 import pytest
 
 from fastdl._kernels import Kernel, cache, compiler, loader
@@ -50,7 +48,7 @@ def test_a_damaged_file_is_compiled_again_and_mended(launch, tmp_path, monkeypat
     assert loader.seconds_compiling() == before
 
 
-def test_threads_that_want_the_same_kernel_wait_for_one_compilation(launch, tmp_path, monkeypatch):
+def test_threads_that_want_the_same_kernel_wait_for_one_compilation(launch, tmp_path, monkeypatch, at_once):
     monkeypatch.setenv("FASTDL_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(loader, "_addresses", {})
     compiled, real = [], compiler.compile_kernel
@@ -61,13 +59,7 @@ def test_threads_that_want_the_same_kernel_wait_for_one_compilation(launch, tmp_
 
     monkeypatch.setattr(compiler, "compile_kernel", counting)
     addresses = []
-    workers = [
-        threading.Thread(target=lambda: addresses.append(launch.own("push").address("float64"))) for _ in range(8)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(lambda i: addresses.append(launch.own("push").address("float64")), 8)
     assert len(compiled) == 1
     assert len(addresses) == 8 and len(set(addresses)) == 1 and addresses[0] != 0
 

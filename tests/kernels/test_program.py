@@ -253,7 +253,7 @@ class TestThreads:
         np.testing.assert_array_equal(launch.add(a, b).view(f"u{a.itemsize}"), alone.view(f"u{a.itemsize}"))
         np.testing.assert_array_equal(alone, a + b)
 
-    def test_a_program_in_several_python_threads(self, launch):
+    def test_a_program_in_several_python_threads(self, launch, at_once):
         program = launch.program(launch.own("add"), ["float64"], [*external(3), 50_000], cells=49, work=1e9, bases=3)
         failures = []
 
@@ -265,11 +265,7 @@ class TestThreads:
                 if not np.array_equal(y, a + b):
                     failures.append(seed)
 
-        callers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-        for caller in callers:
-            caller.start()
-        for caller in callers:
-            caller.join()
+        at_once(work, 4)
         assert not failures
 
     def test_other_python_threads_go_on_while_a_kernel_runs(self, launch):

@@ -1,7 +1,5 @@
 """Modules as functions of their parameters, and parameters as trees."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -87,29 +85,22 @@ def test_compiled_model_sees_new_parameters(x):
     np.testing.assert_allclose(compiled(x), np.broadcast_to(net.bias, (5, 2)))
 
 
-def test_eight_threads_apply_one_model(x):
+def test_eight_threads_apply_one_model(x, at_once):
     net = Residual(3, 2)
-    results, errors = {}, []
+    results = {}
 
     def work(k):
-        try:
-            params = {
-                "scale": np.full(3, float(k)),
-                "blocks": {str(i): {"weight": np.full((3, 3), 0.01 * k), "bias": np.full(3, -k / 9)} for i in range(2)},
-            }
-            for _ in range(20):
-                y = net.apply(params, x)
-                np.testing.assert_allclose(y, numpy_residual(params, x, 2), rtol=1e-12)
-            results[k] = y
-        except BaseException as error:
-            errors.append(error)
+        params = {
+            "scale": np.full(3, float(k)),
+            "blocks": {str(i): {"weight": np.full((3, 3), 0.01 * k), "bias": np.full(3, -k / 9)} for i in range(2)},
+        }
+        for _ in range(20):
+            y = net.apply(params, x)
+            np.testing.assert_allclose(y, numpy_residual(params, x, 2), rtol=1e-12)
+        results[k] = y
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors and len(results) == 8
+    at_once(work, 8)
+    assert len(results) == 8
 
 
 def test_apply_lists_all_that_does_not_fit(x):

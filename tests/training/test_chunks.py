@@ -9,26 +9,14 @@ import fastdl as fd
 from fastdl import nn
 from fastdl.training.chunks import ChunkSource
 from fastdl.training.rows import ArrayRows, FileRows, rows_of
-from fastdl.tree import flatten
+
+from .common import network, same, values
 
 
 def data(n=1000, seed=0, dtype=np.float32):
     rng = np.random.default_rng(seed)
     x = (rng.standard_normal((n, 6)) * 20).astype(dtype)
     return x, rng.integers(0, 3, n)
-
-
-def network(seed=0):
-    fd.seed(seed)
-    return nn.Sequential(nn.Dense(6, 8), nn.Tanh(), nn.Dropout(0.2), nn.Dense(8, 3))
-
-
-def values(model):
-    return [a.copy() for a in flatten(model.parameters())[0]]
-
-
-def same(a, b):
-    return all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
 
 
 def chunks_of(x, y, batch=8, seed=3, chunk_bytes=1000, weight=None):

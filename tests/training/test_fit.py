@@ -10,6 +10,8 @@ from fastdl import functional as F
 from fastdl import nn, optim
 from fastdl.tree import flatten
 
+from .common import same, values
+
 
 def xor(n=400, seed=0, dtype=np.float32):
     rng = np.random.default_rng(seed)
@@ -49,14 +51,6 @@ def cnn(seed=0):
         nn.Dropout(0.25),
         nn.Dense(24, 3),
     )
-
-
-def values(model):
-    return [a.copy() for a in flatten(model.parameters())[0]]
-
-
-def same(a, b):
-    return all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
 
 
 def test_binary_classification_learns_xor():

@@ -99,7 +99,7 @@ def test_interrupt_during_an_epoch_callback():
     assert net.history.stopped == "interrupted" and net.history.epochs == 2
 
 
-def test_eight_threads_train_at_once():
+def test_eight_threads_train_at_once(at_once):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((300, 5)).astype(np.float32), np.arange(300) % 3
 
@@ -117,11 +117,7 @@ def test_eight_threads_train_at_once():
     def work(i):
         results[i] = train()
 
-    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(work, 8)
     assert all(np.array_equal(alone, result) for result in results)
 
 

@@ -10,7 +10,8 @@ import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn
 from fastdl.functional import batches
-from fastdl.tree import flatten
+
+from .common import values
 
 
 def data(n=150, features=40, dtype=np.float32, seed=0):
@@ -30,10 +31,6 @@ class Same(fd.augment.Augmentation):
 
     def __call__(self, x, *, seed, step, node=0):
         return F.multiply(x, 1.0)
-
-
-def values(model):
-    return [a.copy() for a in flatten(model.parameters())[0]]
 
 
 @pytest.mark.parametrize("model_dtype", ["float32", "float64"])

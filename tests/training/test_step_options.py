@@ -10,6 +10,8 @@ from fastdl.functional.averages import moving_average
 from fastdl.training import Callback
 from fastdl.tree import flatten
 
+from .common import same, values
+
 rng = np.random.default_rng(0)
 X, Y = rng.standard_normal((50, 6)), rng.integers(0, 3, 50)
 
@@ -19,17 +21,9 @@ def network(*inside, dtype=np.float64):
     return nn.Sequential(nn.Dense(6, 16), nn.Tanh(), *inside, nn.Dense(16, 3)).astype(dtype)
 
 
-def values(model):
-    return [a.copy() for a in flatten(model.parameters())[0]]
-
-
 def close(a, b, tolerance=1e-12):
     for p, q in zip(a, b, strict=True):
         np.testing.assert_allclose(p, q, rtol=tolerance, atol=1e-14)
-
-
-def same(a, b):
-    return all(p.tobytes() == q.tobytes() for p, q in zip(a, b, strict=True))
 
 
 @pytest.mark.parametrize("optimizer", [optim.SGD(0.1, momentum=0.9), optim.Adam(optim.linear_decay(0.05, 12))])

@@ -7,26 +7,13 @@ import numpy as np
 import pytest
 
 import fastdl as fd
-from fastdl import nn
-from fastdl.tree import flatten
+
+from .common import network, same, values
 
 
 def data(n=200, seed=0):
     rng = np.random.default_rng(seed)
     return rng.standard_normal((n, 6)).astype(np.float32), rng.integers(0, 3, n)
-
-
-def network(seed=0):
-    fd.seed(seed)
-    return nn.Sequential(nn.Dense(6, 8), nn.Tanh(), nn.Dropout(0.2), nn.Dense(8, 3))
-
-
-def values(model):
-    return [a.copy() for a in flatten(model.parameters())[0]]
-
-
-def same(a, b):
-    return all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
 
 
 def cut(*arrays, size=32):
