@@ -5,7 +5,7 @@ for one cell after the other. That is right if no member's cell touches what ano
 is made of launches with equal grids only, whose operands, where one of them is written, lie in the same place or apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .launches import BLOCKS_BASE, Argument, Buffer, Launch
 from .loader import Kernel
@@ -13,16 +13,15 @@ from .loader import Kernel
 CHAIN = Kernel("walk", "chain")
 
 
-def grouped(launches: Sequence[Launch], most_parts: int, work_per_part: float) -> list[Launch]:
-    """The launches, those that can form groups as members of these."""
+def grouped(launches: Sequence[Launch], parts: Callable[[int, float], int]) -> list[Launch]:
+    """The launches, those that can form groups as members of these. ``parts(cells, work)`` go to a thread each."""
     found: list[Launch] = []
     members: list[Launch] = []
 
     def close() -> None:
         if len(members) > 1:
-            work = sum(launch.work for launch in members)
-            parts = max(1, int(min(members[0].cells, work // work_per_part, most_parts)))
-            found.append(Launch(CHAIN, ("int64",), (), members[0].cells, parts, work, members=tuple(members)))
+            cells, work = members[0].cells, sum(launch.work for launch in members)
+            found.append(Launch(CHAIN, ("int64",), (), cells, parts(cells, work), work, members=tuple(members)))
         else:
             found.extend(members)
         members.clear()

@@ -31,10 +31,6 @@ from .launches import (
 )
 from .loader import Kernel
 
-# A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
-# parallel region costs about 2 us. The choice depends on shapes only and never changes the result.
-WORK_PER_PART: float = 10_000
-
 # The driver's block: the header, where the bases, the argument blocks and the status word are, the number of threads,
 # the addresses of ``task`` and ``parallel_for``, how many external bases are arrays instead of addresses, how far
 # behind the start of such an object its address lies, and the first launch; then the status word, the bases, and the
@@ -76,9 +72,8 @@ class ProgramBuilder:
         if cells <= 0:
             return
         self._work += work
-        parts = int(min(cells, work // WORK_PER_PART, threads.most()))
-        own = (kernel, tuple(dtypes), tuple(arguments), cells, max(1, parts), work, grid, tuple(touched))
-        self.launches.append(Launch(*own))
+        parts = threads.parts(cells, work)
+        self.launches.append(Launch(kernel, tuple(dtypes), tuple(arguments), cells, parts, work, grid, tuple(touched)))
 
     def end_prologue(self) -> None:
         """The launches so far need not be run again as long as what they read stays the same."""
@@ -115,7 +110,7 @@ class ProgramBuilder:
         """The program; ``bases`` is the number of external bases, ``failures[k - 1]`` what status ``k`` means."""
         size = self._planned + self._most_scratch
         first, rest = self.launches[: self._prologue], self.launches[self._prologue :]
-        first, rest = (grouped(part, threads.most(), WORK_PER_PART) for part in (first, rest))
+        first, rest = (grouped(part, threads.parts) for part in (first, rest))
         return Program([*first, *rest], bases, size, self._constants, failures, self._work, prologue=len(first))
 
 

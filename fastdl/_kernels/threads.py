@@ -14,6 +14,12 @@ import os
 import time
 from collections.abc import Iterator
 
+from .machine import machine
+
+# A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
+# parallel region costs about 2 us. The choice depends on shapes and the processor only and never changes the result.
+WORK_PER_PART: float = 10_000
+
 _override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_threads", default=None)
 _default: int | None = None
 _forked = False
@@ -36,6 +42,14 @@ def most() -> int:
     """The largest number of threads: ``NUMBA_NUM_THREADS``, or the cores this process may use."""
     setting = os.environ.get("NUMBA_NUM_THREADS", "")
     return max(1, min(256, int(setting) if setting.isdecimal() else _available()))
+
+
+def parts(cells: int, work: float) -> int:
+    """How many parts to cut a launch of so much work into, estimated for vectors of 64 bytes: others take longer."""
+    if 4 * work < WORK_PER_PART:  # the narrowest have 16 bytes; to ask for it takes milliseconds
+        return 1
+    slowness = 64 / machine().vector_bytes
+    return max(1, int(min(cells, work * slowness // WORK_PER_PART, most())))
 
 
 def get_num_threads() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import functional, ops, reference
-from .._kernels import program, threads
+from .._kernels import threads
 from ._cases import Case, arrays_in, find_op, graded
 from ._code import code
 from ._draws import draw_case, make_case
@@ -59,13 +59,13 @@ def verify_op(
 @contextlib.contextmanager
 def cut_everywhere() -> Iterator[None]:
     """Even the smallest launch is cut into parts inside the block, so that small cases run on several threads."""
-    usual: float = program.WORK_PER_PART
+    usual: float = threads.WORK_PER_PART
     ops._eager_program.cache_clear()
-    program.WORK_PER_PART = 0.001
+    threads.WORK_PER_PART = 0.001
     try:
         yield
     finally:
-        program.WORK_PER_PART = usual
+        threads.WORK_PER_PART = usual
         ops._eager_program.cache_clear()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastdl._kernels import threads
+from fastdl._kernels.machine import Machine
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.0, True, "2", None])
@@ -77,6 +78,7 @@ def test_under_workqueue_the_caller_runs_all(run):
         """
 import threading, launch
 from fastdl._kernels import threads
+from fastdl._kernels.machine import Machine
 launch.check()
 assert threads.layer() == "workqueue" and threads.get_num_threads() == 2
 assert launch.who_ran() == [0]
@@ -92,6 +94,7 @@ for caller in callers: caller.join()
 FORK = """
 import os, launch
 from fastdl._kernels import threads
+from fastdl._kernels.machine import Machine
 assert launch.who_ran() == [0, 1]
 child = os.fork()
 if child == 0:
@@ -156,3 +159,12 @@ def test_eight_python_threads_at_once(launch):
     for caller in callers:
         caller.join()
     assert not failures
+
+
+def test_narrow_vectors_make_a_launch_worth_more_parts(monkeypatch):
+    monkeypatch.setattr(threads, "most", lambda: 8)
+    for vector_bytes, parts in ((64, 1), (32, 3), (16, 6)):
+        monkeypatch.setattr(threads, "machine", lambda n=vector_bytes: Machine(n, 16))
+        assert threads.parts(100, 1.5 * threads.WORK_PER_PART) == parts
+        assert threads.parts(2, 100 * threads.WORK_PER_PART) == 2
+        assert threads.parts(100, 0.2 * threads.WORK_PER_PART) == 1
