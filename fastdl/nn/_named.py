@@ -74,8 +74,8 @@ class LoadReport:
     """What ``load_state_dict`` loaded, by name, and what it left alone.
 
     ``loaded``: names; ``missing``: shapes that nothing was given for; ``unexpected``: names that the model does not
-    have; ``misshapen``: (shape given, shape expected); ``mistyped``: what is wrong with the dtype. All that is not
-    loaded is empty after a strict load.
+    have; ``misshapen``: (shape given, shape expected); ``mistyped``: what is wrong with the dtype; ``hint``: what may
+    be done about names. All that is not loaded is empty after a strict load.
     """
 
     loaded: list[str] = field(default_factory=list)
@@ -83,6 +83,7 @@ class LoadReport:
     unexpected: list[str] = field(default_factory=list)
     misshapen: dict[str, tuple[Shape, Shape]] = field(default_factory=dict)
     mistyped: dict[str, str] = field(default_factory=dict)
+    hint: str = ""
 
     def problems(self) -> list[str]:
         """A line for all that did not fit; empty if everything did."""
@@ -95,13 +96,14 @@ class LoadReport:
 
     def __repr__(self) -> str:
         arrays = len(self.loaded) + len(self.missing) + len(self.misshapen) + len(self.mistyped)
-        return "\n  ".join([f"LoadReport: {len(self.loaded)} of {arrays} arrays loaded", *self.problems()])
+        lines = [f"LoadReport: {len(self.loaded)} of {arrays} arrays loaded", *self.problems()]
+        return "\n  ".join([*lines, self.hint] if self.hint else lines)
 
 
 def compare(expected: list[Slot], given: Mapping[str, Any]) -> tuple[list[tuple[Slot, Any]], LoadReport]:
     """Each slot that got a value that fits, with it, and the report on all of them."""
     known = {s.name for s in expected}
-    report = LoadReport(unexpected=[name for name in given if name not in known])
+    report = LoadReport(unexpected=[name for name in given if name not in known], hint=_prefix(expected, given))
     pairs = []
     for slot in expected:
         if slot.name not in given:
@@ -131,7 +133,8 @@ def match(caller: str, expected: list[Slot], given: Mapping[str, Any], optional:
     for name in [name for name in report.missing if optional and name.endswith(optional)]:
         del report.missing[name]
     if problems := report.problems():
-        raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}{_prefix(expected, given)}")
+        hint = f". {report.hint}" if report.hint else ""
+        raise ValueError(f"{caller}: the values do not fit the model: {'; '.join(problems)}{hint}")
     return pairs
 
 
@@ -143,7 +146,7 @@ def _prefix(expected: list[Slot], given: Mapping[str, Any]) -> str:
         known = sum(name.removeprefix(wrapper) in names for name in given)
         if given and all(name.startswith(wrapper) for name in given) and 2 * known > len(given):
             return (
-                f'. All names begin with "{wrapper}": pass {{k.removeprefix("{wrapper}"): v for k, v in state.items()}}'
+                f'All names begin with "{wrapper}": pass {{k.removeprefix("{wrapper}"): v for k, v in state.items()}}'
             )
     return ""
 

@@ -149,6 +149,8 @@ def test_load_state_dict_of_a_wrapped_model_and_of_old_files():
         model.load_state_dict(wrapped)
     with pytest.raises(ValueError, match='extra is unexpected. All names begin with "module."'):
         model.load_state_dict({**wrapped, "module.extra": np.zeros(3)})
+    report = model.load_state_dict(wrapped, strict=False)
+    assert not report.loaded and str(report).endswith('pass {k.removeprefix("module."): v for k, v in state.items()}')
     model.load_state_dict({k.removeprefix("module."): v for k, v in wrapped.items()})
     old = {name: array + 1 for name, array in state.items() if not name.endswith("num_batches_tracked")}
     assert len(model.load_state_dict(old).loaded) == len(old) == len(state) - 1
