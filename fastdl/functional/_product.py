@@ -18,8 +18,9 @@ needs it where M is one tile high, and read in place where few rows look at it (
 panels look at: it is turned. (Rows that lie a large power of two apart, and so in the same sets of the caches, do not
 suffer: few are read at a time. To copy them cost 5 to 10 %.) Tiles are of nearly equal size, an even number if that
 can be, and counted along the longer side of y: two threads get equal shares, and read as little as can be of what they
-share. Sums of 2048 terms and more that leave at most 4 tiles are cut into parts of at least 1024, whose sums are added
-up in order.
+share. Sums of 2048 terms and more are cut into parts of at least 1024, whose sums are added up in order, where there
+are few tiles, and before their columns are where they are many times as long as these: cells that are long rather than
+narrow pack less for each multiplication.
 """
 
 import math
@@ -44,9 +45,10 @@ _ENOUGH_TILES = 8  # tiles are cut smaller until there are so many of them: firs
 _FEW_TILES = 4  # while there are fewer than that, down, which may need a b that is packed beforehand
 _PIECE_BYTES = 2048  # of a column of a panel, or a row of a: a panel of 64 columns takes 128 kB, 6 rows of a 12 kB
 _TILE_ROWS, _TILE_COLUMNS = 128, 512
-_COPIED_FOR_PANELS = 4  # more panels than that gain what it costs to turn a transposed a
+_COPIED_FOR_PANELS = 2  # more panels than that gain what it costs to turn a transposed a
 _FEW_ROWS_MOST, _ALONG_MOST = 8, 4
 _PART_TERMS = 1024  # the least terms of a part of the sums
+_LONG_SUMS = 4  # times as many terms as a tile has columns are cut before the columns are
 _IN_PLACE_PANELS = 4  # b is read in place by as many rows at most as so many panels of float32 have columns: packing
 # would cost more than it gains. That are 256 rows with AVX-512, 64 with AVX2, whose narrow panels make short pieces.
 _IN_PLACE_ROWS_ALIASED, _ALIASED_BYTES = 24, 2048  # or so many, if its rows lie a multiple of that apart
@@ -190,16 +192,23 @@ def blocking(f: Factors, matrices: int) -> _Blocking:
     panels = -(-f.columns // width)
     down, across = -(-f.rows // _TILE_ROWS), -(-f.columns * itemsize // (4 * _TILE_COLUMNS))
 
-    def cells() -> int:
-        return matrices * down * across
+    parts = 1
 
-    while cells() < _ENOUGH_TILES and across <= panels // 2:
-        across *= 2
+    def cells() -> int:
+        return matrices * down * across * parts
+
+    while cells() < _ENOUGH_TILES:
+        if f.depth >= 2 * _PART_TERMS * parts and f.depth * across >= _LONG_SUMS * f.columns * parts:
+            parts *= 2
+        elif across <= panels // 2:
+            across *= 2
+        else:
+            break
     while cells() < _FEW_TILES and f.rows >= 48 * down:
         down *= 2
     if cells() % 2 and cells() < 4 * _ENOUGH_TILES and across < panels:
         across += 1  # two threads get equal shares
-    parts = max(1, min(_ENOUGH_TILES // cells(), f.depth // _PART_TERMS))
+    parts = max(parts, min(_ENOUGH_TILES // (matrices * down * across), f.depth // _PART_TERMS))
     part_terms = round_up(-(-f.depth // parts), lanes(itemsize)) if parts > 1 else f.depth
     parts = -(-f.depth // part_terms)
     aliased = f.columns * itemsize % _ALIASED_BYTES == 0
