@@ -60,6 +60,12 @@ class Nothing(nn.Module):
         (lambda: optim.AdamW(betas=(0.9, 0.99)), "AdamW: there is no argument betas; give beta1 and beta2"),
         (lambda: optim.SGD(0.1, momentun=0.9), "SGD: .* did you mean momentum?"),
         (lambda: optim.Adam(momentum=0.9), "Adam: there is no argument momentum; expected lr, beta1, beta2"),
+        (lambda: optim.cosine_decay(0.1, T_max=30), "cosine_decay: .* did you mean steps?"),
+        (lambda: optim.step_decay(0.1, step_size=30), "step_decay: .* did you mean every?"),
+        (lambda: optim.one_cycle(max_lr=0.1), "one_cycle: .* did you mean peak?"),
+        (lambda: optim.warmup(0.1, epochs=3), "warmup: there is no argument epochs; expected lr, steps"),
+        (lambda: fit(callbacks=3), "fit: callbacks is 3; expected a list of Callbacks"),
+        (lambda: fit(metrics=3), "fit: metrics is 3; expected a list of names"),
         (lambda: nn.Dense(2, 3, activation="relu"), "Dense: .* put the activation behind the layer"),
         (lambda: nn.RNN(2, 3, activation="relu"), "RNN: .* did you mean nonlinearity?"),
         (lambda: nn.Dense(units=3), "Dense: .* did you mean out_features?"),
@@ -104,6 +110,22 @@ def test_values(call, words):
         call()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", r"model\(x, training=True\) trains"),
+        ("eval", r"model\(x\) is inference"),
+        ("compile", "give the loss and the optimizer to fit"),
+        ("save", r"fd.save\(model, path\)"),
+        ("score", r"model.evaluate\(X, y\)"),
+        ("named_parameters", r"state_dict\(\) has the arrays by name"),
+    ],
+)
+def test_methods_of_other_libraries(name, words):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{words}"):
+        getattr(nn.Dense(2, 1), name)
+
+
 def test_nothing_is_guessed_of_what_is_like_nothing():
     with pytest.raises(ValueError, match=r"loss is 'qqq'; expected one of"):
         fit(loss="qqq")
@@ -144,6 +166,7 @@ def test_all_that_others_call_it_is_something_here():
     """No translation leads to a name that nothing has."""
     kinds = [
         *(getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)),
+        *(optim.step_decay, optim.cosine_decay, optim.one_cycle, optim.piecewise_constant),
         *(optim.SGD, optim.Adam, optim.RMSprop, nn.Module.fit, fd.minimize, fd.functional.sum, fd.functional.softmax),
         fd.functional.cross_entropy,
     ]

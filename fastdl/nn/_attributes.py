@@ -61,7 +61,7 @@ class Buffer(_Marked):
 
 _MODE = ": there are no modes; model(x) is inference, model(x, training=True) trains, and fit does so by itself"
 _PLACE = ": arrays stay where NumPy has them, on the CPU"
-# What people who come from PyTorch ask a module for.
+# What people who come from other libraries ask a module for.
 _ELSEWHERE = {
     "train": _MODE,
     "eval": _MODE,
@@ -70,6 +70,10 @@ _ELSEWHERE = {
     "forward": ": call the model, model(x)",
     "cuda": _PLACE,
     "cpu": _PLACE,
+    "compile": ": give the loss and the optimizer to fit",
+    "named_parameters": ": state_dict() has the arrays by name, parameters() as nested dicts",
+    "save": ": fd.save(model, path)",
+    "score": ": model.evaluate(X, y)",
 }
 
 

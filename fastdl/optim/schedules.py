@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.schedules import COSINE, LINEAR, STAIRCASE, Piece, scheduled_rate
+from ..naming import named
 from ..options import is_integer, number
 
 
@@ -49,6 +50,7 @@ def _count(caller: str, name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+@named
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     """lr factor^floor(step / every): ``torch.optim.lr_scheduler.StepLR``.
 
@@ -61,6 +63,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     return Schedule(f"{name}({lr!r}, every={every}, factor={factor!r})", (Piece(0, every, lr, factor, STAIRCASE),))
 
 
+@named
 def exponential_decay(lr: float, factor: float) -> Schedule:
     """lr factor^step: ``torch.optim.lr_scheduler.ExponentialLR``.
 
@@ -72,6 +75,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
     return Schedule(f"{name}({lr!r}, {factor!r})", (Piece(0, 1, lr, factor, STAIRCASE),))
 
 
+@named
 def linear_decay(lr: float, steps: int, final: float = 0.0) -> Schedule:
     """From lr at step 0 along a line to ``final`` at step ``steps``, and ``final`` from then on.
 
@@ -84,6 +88,7 @@ def linear_decay(lr: float, steps: int, final: float = 0.0) -> Schedule:
     return Schedule(f"{name}({lr!r}, steps={steps}, final={final!r})", (Piece(0, steps, lr, final, LINEAR),))
 
 
+@named
 def cosine_decay(lr: float, steps: int, final: float = 0.0) -> Schedule:
     """final + (lr - final) (1 + cos(pi step / steps)) / 2, and ``final`` after ``steps``.
 
@@ -99,6 +104,7 @@ def cosine_decay(lr: float, steps: int, final: float = 0.0) -> Schedule:
     return Schedule(f"{name}({lr!r}, steps={steps}, final={final!r})", (Piece(0, steps, lr, final, COSINE),))
 
 
+@named
 def warmup(lr: float | Schedule, steps: int) -> Schedule:
     """Rise along a line to ``lr`` during the first ``steps``, then ``lr``: a number, or a schedule that begins there.
 
@@ -120,6 +126,7 @@ def warmup(lr: float | Schedule, steps: int) -> Schedule:
     return Schedule(f"warmup({lr!r}, steps={steps})", (rise, *shifted))
 
 
+@named
 def one_cycle(peak: float, steps: int, *, rise: float = 0.3, start: float = 25.0, end: float = 1e4) -> Schedule:
     """From peak / start up to peak in the part ``rise`` of the steps, then down to peak / start / end, along cosines.
 
@@ -142,6 +149,7 @@ def one_cycle(peak: float, steps: int, *, rise: float = 0.3, start: float = 25.0
     return Schedule(f"{name}({peak!r}, steps={steps}, rise={rise!r}, start={start!r}, end={end!r})", pieces)
 
 
+@named
 def piecewise_constant(rates: Mapping[int, float]) -> Schedule:
     """The rate from each named step on: ``{0: 0.1, 1000: 0.01}``.
 

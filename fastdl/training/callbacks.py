@@ -1,7 +1,7 @@
 """Callbacks: code of the user's own that runs during training."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,10 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
     """Callbacks and plain functions as a list of callbacks."""
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = (callbacks,)
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(
+            f"fit: callbacks is {callbacks!r}; expected a list of Callbacks and functions of (model, epoch, numbers)"
+        )
     found: list[Callback] = []
     for callback in callbacks:
         if isinstance(callback, type) and issubclass(callback, Callback):

@@ -1,7 +1,7 @@
 """Running a model on many samples, batch by batch, and judging what comes out."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -297,6 +297,8 @@ def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "f
     """The metrics, checked to be known and to fit the loss."""
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
+    if not isinstance(metrics, Iterable):
+        raise TypeError(f"{caller}: metrics is {metrics!r}; expected a list of names and functions (y, predicted)")
     for metric in metrics:
         if isinstance(metric, str) and metric not in METRICS:
             raise ValueError(
