@@ -12,12 +12,12 @@ Shapes are tuples, dtypes NumPy dtypes; attributes are the static options of a p
 import functools
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, Touched, allocator
+from ._kernels import Argument, Buffer, Kernel, Program, ProgramBuilder, Touched, allocator, repeats
 from .debugging import ACTIVE, check
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -142,6 +142,9 @@ class Primitive:
     ``pointwise``: an element of the result is made of those at its place in the inputs, which broadcast.
     ``absorbs``: activations that it applies to its result itself if its attribute ``activation`` says so.
     ``vjp`` None: not differentiable (integers, comparisons, optimiser steps).
+
+    ``again(*inputs, **attrs)`` is the quick way: the results if the same was run before, on arrays of these shapes and
+    dtypes, else None. An op may ask it before it checks anything, because what was run passed the checks.
     """
 
     name: str
@@ -152,14 +155,19 @@ class Primitive:
     in_place: tuple[tuple[int, int], ...] = ()
     absorbs: tuple[str, ...] = ()
     pointwise: bool = False
+    again: Callable[..., Any] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.name in PRIMITIVES:
             raise ValueError(f"there are two primitives named {self.name}")
         PRIMITIVES[self.name] = self
+        object.__setattr__(self, "again", repeats.stranger)
 
     def __call__(self, *inputs: Any, **attrs: Any) -> tuple[Any, ...]:
         """Run on arrays, or record on symbols. ``inputs`` were checked by the caller; None is an absent input."""
+        known: tuple[Any, ...] | None = self.again(*inputs, **attrs)
+        if known is not None:
+            return known
         for x in inputs:
             if type(x) is not np.ndarray and isinstance(x, Symbol):
                 return x.record(self, inputs, attrs)
@@ -235,10 +243,20 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
         outputs = tuple([new(*spec) for new, spec in results])
     else:
         outputs = (out, *[new(*spec) for new, spec in results[1:]])
-    program.run_on((*arrays, *outputs))
+    program.run_on(*arrays, *outputs)
     if ACTIVE:
         check(primitive.name, arrays, outputs)
+    if out is None:
+        if primitive.again is repeats.stranger:
+            object.__setattr__(primitive, "again", repeats.caller())
+        repeats.learn((primitive, key, tuple(attrs.items())), primitive.again, inputs, attrs, program, results)
     return outputs
+
+
+def forget_programs() -> None:
+    """Make the programs of eager calls anew, because something that they were made with has changed."""
+    _eager_program.cache_clear()
+    repeats.forget()
 
 
 @functools.lru_cache(maxsize=1024)

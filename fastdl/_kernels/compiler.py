@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SYMBOL_SEPARATOR = b"\0"
+FOR_INTERPRETER = ("object",)  # the types of what is no kernel but a function that the interpreter calls: ``repeat.py``
 
 # fastmath: no signed zeros, fused multiply-add, sums in vector order. NaN and infinity keep their meaning. "arcp" and
 # "afn" are left out because vector and scalar loops then round differently, and where a loop's vector part ends
@@ -105,9 +106,12 @@ def _compile(name: str, function: Any, dtypes: tuple[str, ...]) -> bytes:
 
     from .block import Block
 
-    # Booleans are bytes to a kernel: Numba's one-bit booleans cannot be pointed at.
-    elements = [types.uint8 if d == "bool" else getattr(types, d) for d in dtypes]
-    signature = types.void(Block(*elements), types.intp, types.intp, types.intp)
+    if dtypes == FOR_INTERPRETER:
+        signature = types.intp(types.intp, types.intp, types.intp, types.intp)
+    else:
+        # Booleans are bytes to a kernel: Numba's one-bit booleans cannot be pointed at.
+        elements = [types.uint8 if d == "bool" else getattr(types, d) for d in dtypes]
+        signature = types.void(Block(*elements), types.intp, types.intp, types.intp)
     compiled = numba.cfunc(signature, forceinline=True, **OPTIONS)(function)
     library = compiled._library
     llvm_module = library._final_module

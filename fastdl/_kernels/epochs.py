@@ -6,7 +6,6 @@ epochs of many networks by the same two functions.
 
 from .block import address, call, integer, integers, integers_at, shift, stack_integers
 from .compiler import inline
-from .program import BLOCK_STATUS
 from .records import (
     COUNT,
     EPOCH,
@@ -23,6 +22,7 @@ from .records import (
     TOTAL,
     TOTALS,
 )
+from .words import BLOCK_STATUS
 
 
 @inline

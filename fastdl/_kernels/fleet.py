@@ -9,7 +9,8 @@ from . import arena, records, threads
 from .addresses import address_of
 from .launches import ARENA_BASE, BLOCKS_BASE, STATUS_BASE, Buffer
 from .loader import Kernel
-from .program import BLOCK_BASES, BLOCK_STATUS, Program, ProgramBuilder, Run
+from .program import Program, ProgramBuilder, Run
+from .words import BLOCK_BASES, BLOCK_STATUS
 
 _TRAIN, _WALK, _SHUFFLE = Kernel("networks", "train"), Kernel("walk", "walk"), Kernel("shuffle", "shuffle")
 _LINE = 8  # numbers of a cache line: what one worker writes shares none with what another writes

@@ -17,7 +17,6 @@ from .block import INT64, address, call, integer, integers, integers_at, shift, 
 from .compiler import inline
 from .epochs import begin, end
 from .launches import CONSTANT_BASE, FIRST_FREE_BASE
-from .program import BLOCK_BASES, BLOCK_STATUS
 from .records import (
     ARRAYS,
     BASES,
@@ -40,6 +39,7 @@ from .records import (
     STEPS,
     STOP,
 )
+from .words import BLOCK_BASES, BLOCK_STATUS
 
 
 @intrinsic

@@ -30,12 +30,7 @@ from .launches import (
     slot_of,
 )
 from .loader import Kernel
-
-# The driver's block: the header, where the bases, the argument blocks and the status word are, the number of threads,
-# the addresses of ``task`` and ``parallel_for``, how many external bases are arrays instead of addresses, how far
-# behind the start of such an object its address lies, and the first launch; then the status word, the bases, and the
-# argument blocks. Slot 0 is the launch to stop before.
-_STOP, _THREADS, _OBJECTS, _FIRST, BLOCK_STATUS, BLOCK_BASES = 0, 11, 14, 16, 17, 18
+from .words import BASES_AT, BLOCK_BASES, BLOCK_STATUS, FIRST, OBJECTS, STOP, THREADS
 
 _WALK, _TASK = Kernel("walk", "walk"), Kernel("walk", "task")
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -150,6 +145,7 @@ class Program:
         self.prologue = prologue  # so many launches at the start are the prologue
         self._idle: list[_Block] = []  # of finished runs: as many as there were runs at once
         self.arena_bytes = arena_bytes
+        self.alone = self._most_parts == 1 and not arena_bytes  # it needs neither other threads nor an arena
 
     def run(self, bases: Sequence[int], steps: int = 1) -> None:
         """Run ``steps`` steps with these addresses as external bases. Raises what a kernel reported."""
@@ -163,8 +159,8 @@ class Program:
             block = self._new_block()
         try:
             self._set_bases(block, memory, bases)
-            block.slots[_OBJECTS] = objects
-            if block.slots[_THREADS] == 1:
+            block.slots[OBJECTS] = objects
+            if block.slots[THREADS] == 1:
                 self._drive(block, steps)
             else:
                 self._drive_in_time(block, steps)
@@ -173,7 +169,13 @@ class Program:
             if memory is not None:
                 arena.give(memory)
 
-    def run_on(self, arrays: Sequence[np.ndarray[Any, Any] | None]) -> None:
+    def template(self) -> np.ndarray[Any, Any]:
+        """The driver's block for one thread, up to the argument blocks, without places that are in the block itself."""
+        slots = np.array(self._new_block().slots[: BLOCK_BASES + self.bases], np.int64)
+        slots[THREADS] = 1
+        return slots
+
+    def run_on(self, *arrays: np.ndarray[Any, Any] | None) -> None:
         """As :meth:`run`, with arrays as bases, or None where there is none.
 
         The driver looks up where their memory is: done here it would be a quarter of a small call's time.
@@ -198,8 +200,8 @@ class Program:
         place = address_of(slots)
         status_place, base_place = place + 8 * BLOCK_STATUS, place + 8 * BLOCK_BASES
         slots[: len(self._header)] = self._header
-        slots[len(self._header) : _THREADS] = [base_place, base_place + 8 * self.bases, status_place]
-        slots[_OBJECTS + 1] = HEAD
+        slots[BASES_AT:THREADS] = [base_place, base_place + 8 * self.bases, status_place]
+        slots[OBJECTS + 1] = HEAD
         slots[BLOCK_BASES + STATUS_BASE], slots[BLOCK_BASES + CONSTANT_BASE] = status_place, self._constant_place
         slots[BLOCK_BASES + BLOCKS_BASE] = base_place + 8 * self.bases
         return _Block(slots.data, place)
@@ -215,15 +217,15 @@ class Program:
             at += 1
         run_threads = 1 if self._most_parts == 1 else min(threads.get_num_threads(), self._most_parts)
         parallel_for = threads.parallel_for() if run_threads > 1 else 0
-        slots[_THREADS] = run_threads if parallel_for else 1
+        slots[THREADS] = run_threads if parallel_for else 1
         if parallel_for:
-            slots[_THREADS + 1], slots[_THREADS + 2] = _TASK.address("int64"), parallel_for
+            slots[THREADS + 1], slots[THREADS + 2] = _TASK.address("int64"), parallel_for
 
     def _drive_in_time(self, block: "_Block", steps: int) -> None:
         """On several threads, or on one while these would hold each other up; see ``threads.ran``."""
         together = not threads.crowded()
         if not together:
-            block.slots[_THREADS] = 1
+            block.slots[THREADS] = 1
         start = time.perf_counter()
         self._drive(block, steps)
         seconds = (time.perf_counter() - start) / steps
@@ -262,7 +264,7 @@ class Run:
         self._arena = arena.take(program.arena_bytes) if program.arena_bytes else None
         self._block = program._new_block()
         program._set_bases(self._block, self._arena, bases)
-        self.threads: int = self._block.slots[_THREADS]  # how many are worth their while
+        self.threads: int = self._block.slots[THREADS]  # how many are worth their while
         self._prepared = program.prologue == 0
 
     def run(self, steps: int = 1, *, alone: bool = False) -> None:
@@ -274,7 +276,7 @@ class Run:
     def ready(self, alone: bool) -> int:
         """The address of the driver's block, for kernels that call the driver; ``check`` afterwards."""
         # A run that was bound before a fork must not use the threads of the parent.
-        self._block.slots[_THREADS] = 1 if alone or threads.forked() else self.threads
+        self._block.slots[THREADS] = 1 if alone or threads.forked() else self.threads
         self._prepare()
         return self._block.place
 
@@ -284,9 +286,9 @@ class Run:
 
     def run_in_time(self) -> None:
         """Run one step, on several threads unless these hold each other up."""
-        self._block.slots[_THREADS] = 1 if threads.forked() else self.threads
+        self._block.slots[THREADS] = 1 if threads.forked() else self.threads
         self._prepare()
-        if self._block.slots[_THREADS] == 1:
+        if self._block.slots[THREADS] == 1:
             self._program._drive(self._block, 1)
         else:
             self._program._drive_in_time(self._block, 1)
@@ -296,18 +298,18 @@ class Run:
         if self._prepared:
             return
         slots, count = self._block.slots, self._program.prologue
-        whole, slots[_STOP] = slots[_STOP], count
+        whole, slots[STOP] = slots[STOP], count
         try:
             self._program._drive(self._block, 1)
         finally:  # Ctrl-C may come: the next run begins again
-            slots[_STOP] = whole
-        slots[_FIRST] = count
+            slots[STOP] = whole
+        slots[FIRST] = count
         self._prepared = True
 
     def move(self, bases: Sequence[int]) -> None:
         """Other memory for what comes and goes with each step. What the prologue reads stays where it is."""
         self._program._set_bases(self._block, self._arena, bases)
-        self.threads = self._block.slots[_THREADS]
+        self.threads = self._block.slots[THREADS]
 
     def __del__(self) -> None:
         taken = getattr(self, "_arena", None)

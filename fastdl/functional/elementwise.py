@@ -28,7 +28,11 @@ def unbroadcast(grad: Any, like: Any) -> Any:
 
 
 def _of_two(name: str, primitive: Primitive, a: Any, b: Any, out: Any) -> Any:
-    """The result for two operands, in ``out`` if that is given: of these calls 4 us are left, a dict is 0.2 of them."""
+    """The result for two operands, in ``out`` if that is given."""
+    if out is None:
+        known = primitive.again(a, b)
+        if known is not None:
+            return known[0]
     a, b = operands(name, a, b)
     return primitive(a, b)[0] if out is None else results(name, primitive, {"a": a, "b": b}, out)[0]
 

@@ -60,13 +60,13 @@ def verify_op(
 def cut_everywhere() -> Iterator[None]:
     """Even the smallest launch is cut into parts inside the block, so that small cases run on several threads."""
     usual: float = threads.WORK_PER_PART
-    ops._eager_program.cache_clear()
+    ops.forget_programs()
     threads.WORK_PER_PART = 0.001
     try:
         yield
     finally:
         threads.WORK_PER_PART = usual
-        ops._eager_program.cache_clear()
+        ops.forget_programs()
 
 
 def _check_threads(case: Case) -> None:

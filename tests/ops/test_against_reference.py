@@ -40,11 +40,11 @@ def poisoned(value):
         patch.setattr(arena, "take", take_poisoned)
         for module in (ops, plan):
             patch.setattr(module, "allocator", lambda nbytes: empty_poisoned)
-        ops._eager_program.cache_clear()
+        ops.forget_programs()
         try:
             yield
         finally:
-            ops._eager_program.cache_clear()
+            ops.forget_programs()
 
 
 def assert_right(function, case):

@@ -1,0 +1,211 @@
+"""Calls like an earlier one: who gets the quick way, and that it answers as the usual one does."""
+
+import gc
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastdl as fd
+from fastdl import functional as F
+from fastdl import ops
+from fastdl._kernels import addresses, repeats, words
+
+A = np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)
+add, dense, softmax = (ops.PRIMITIVES[name] for name in ("add", "dense", "softmax"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known():
+    ops.forget_programs()
+    yield
+    ops.forget_programs()
+
+
+def refuse(*args, **options):
+    raise AssertionError("the usual way")
+
+
+def test_a_call_like_an_earlier_one_takes_the_quick_way(monkeypatch):
+    assert add.again(A, A) is None
+    expected = F.add(A, A)
+    monkeypatch.setattr(ops, "execute", refuse)
+    other = A[::-1].copy()
+    other.flags.writeable = False
+    np.testing.assert_array_equal(F.add(A, A), expected)
+    np.testing.assert_array_equal(F.add(A, other), A + other)
+    first, second = F.add(A, A), F.add(A, A)
+    assert not np.shares_memory(first, second) and first.base is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        A.astype(np.float64),
+        A.reshape(4, 3),
+        A.reshape(12),
+        A[:2],
+        np.asfortranarray(A),
+        np.zeros((3, 8), np.float32)[:, ::2],
+        np.frombuffer(bytes(49), np.uint8)[1:].view(np.float32).reshape(3, 4),
+        A.astype(">f4"),
+        A.view(np.recarray),
+        A.tolist(),
+        None,
+        2.0,
+        np.float32(1),
+    ],
+    ids=lambda x: f"{type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'strides', '')}",
+)
+def test_a_call_that_differs_does_not(other):
+    F.add(A, A)
+    assert add.again(A, A) is not None
+    assert add.again(A, other) is None and add.again(other, A) is None
+    assert add.again(A) is None and add.again(A, A, A) is None and add.again(A, A, axis=0) is None
+
+
+def test_options_are_compared_by_value_and_type():
+    softmax(A, axis=1)
+    assert softmax.again(A, axis=1) is not None
+    for axis in (0, True, 1.0, "1", None, (1,), A):
+        assert softmax.again(A, axis=axis) is None
+    assert softmax.again(A, 1) is None and softmax.again(A, axes=1) is None
+    attention = ops.PRIMITIVES["attention"]
+    attention(A, A, A, None, causal=False, scale=0.5)
+    assert attention.again(A, A, A, None, causal=False, scale=float("0.5")) is not None
+    assert attention.again(A, A, A, None, causal=True, scale=0.5) is None
+    repeat = ops.PRIMITIVES["broadcast_to"]
+    repeat(A, shape=(300, 3, 4))
+    assert repeat.again(A, shape=tuple(int(n) for n in "300 3 4".split())) is not None
+    assert repeat.again(A, shape=(301, 3, 4)) is None and repeat.again(A, shape=[300, 3, 4]) is None
+
+
+def test_primitives_are_told_apart():
+    F.add(A, A)
+    F.multiply(A, A)
+    np.testing.assert_array_equal(F.add(A, A), 2 * A)
+    np.testing.assert_array_equal(F.multiply(A, A), A * A)
+    assert ops.PRIMITIVES["subtract"].again(A, A) is None
+
+
+def test_what_a_kernel_reports_is_raised():
+    table, index = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([0, 2])
+    F.take(table, index, axis=0)
+    before = sys.getrefcount(table)
+    for _ in range(3):
+        with pytest.raises(IndexError, match="outside axis 0"):
+            F.take(table, np.array([0, 3]), axis=0)
+    np.testing.assert_array_equal(F.take(table, index, axis=0), table[[0, 2]])
+    assert sys.getrefcount(table) == before
+
+
+def test_no_reference_is_lost_or_kept():
+    bias = np.ones(4, np.float32)
+    square = np.ones((4, 4), np.float32)
+    for arguments in ((A, square, bias), (A, square, None), (A, bias, None)):
+        known = dense.again(*arguments, activation="relu")
+        assert known is None
+        if arguments[1] is square:
+            dense(*arguments, activation="relu")
+    everything = (A, square, bias, A.dtype, "relu")
+    before = [sys.getrefcount(x) for x in everything]
+    blocks = sys.getallocatedblocks()
+    for _ in range(1000):
+        dense.again(A, square, bias, activation="relu")
+        dense.again(A, square, None, activation="relu")
+        dense.again(A, bias, None, activation="relu")
+    assert [sys.getrefcount(x) for x in everything] == before
+    assert sys.getallocatedblocks() < blocks + 100
+
+
+def test_debug_nans_looks_at_known_calls_too():
+    zeros = np.zeros(3, np.float32)
+    assert np.isnan(F.divide(zeros, zeros)).all()
+    finite = F.divide(zeros + 1, zeros + 1)
+    with fd.debug_nans():
+        with pytest.raises(FloatingPointError, match="divide"):
+            F.divide(zeros + 1, zeros)
+        np.testing.assert_array_equal(F.divide(zeros + 1, zeros + 1), finite)
+    assert np.isinf(F.divide(zeros + 1, zeros)).all()
+
+
+@pytest.mark.parametrize("columns", [4, 500])
+def test_several_threads_at_once(columns):
+    """With and without an arena and other threads; more than one runs the same program."""
+    rng = np.random.default_rng(0)
+    xs = [rng.standard_normal((64, 200)).astype(np.float32) for _ in range(4)]
+    weight = rng.standard_normal((columns, 200)).astype(np.float32)
+    expected = [F.dense(x, weight) for x in xs]
+    wrong = []
+
+    def work(x, y):
+        for _ in range(200):
+            if not np.array_equal(F.dense(x, weight), y):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(xs, expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_calls_may_be_forgotten_while_one_is_answered(monkeypatch):
+    """To make the result may run the garbage collector, which may run anything."""
+    forgetting = []
+
+    def new(shape, dtype):
+        if forgetting:
+            repeats.forget()
+            gc.collect()
+        return np.empty(shape, dtype)
+
+    monkeypatch.setattr(ops, "allocator", lambda nbytes: new)
+    F.add(A, A)
+    forgetting.append(True)
+    np.testing.assert_array_equal(add.again(A, A)[0], A + A)
+    assert add.again(A, A) is None
+
+
+def test_what_fails_to_make_a_result_is_raised(monkeypatch):
+    failing = []
+
+    def new(shape, dtype):
+        if failing:
+            raise MemoryError("none left")
+        return np.empty(shape, dtype)
+
+    monkeypatch.setattr(ops, "allocator", lambda nbytes: new)
+    F.add(A, A)
+    failing.append(True)
+    with pytest.raises(MemoryError, match="none left"):
+        F.add(A, A)
+
+
+def test_the_number_of_known_calls_is_bounded(monkeypatch):
+    monkeypatch.setattr(repeats, "_MOST", 10)
+    for n in range(1, 25):
+        x = np.ones(n, np.float32)
+        np.testing.assert_array_equal(F.add(x, x), np.full(n, 2, np.float32))
+        assert len(repeats._known) <= 10 and add.again(x, x) is not None
+
+
+def test_elsewhere_all_calls_take_the_usual_way(monkeypatch):
+    monkeypatch.setattr(repeats, "HEAD", 32)  # as without the interpreter's lock
+    repeats._table.cache_clear()
+    object.__setattr__(add, "again", repeats.stranger)
+    try:
+        assert repeats.caller() is repeats.stranger
+        np.testing.assert_array_equal(F.add(A, A), A + A)
+        np.testing.assert_array_equal(F.add(A, A), A + A)
+        assert add.again(A, A) is None
+    finally:
+        repeats._table.cache_clear()
+        for primitive in ops.PRIMITIVES.values():
+            object.__setattr__(primitive, "again", repeats.stranger)
+
+
+def test_objects_are_laid_out_as_expected():
+    assert addresses.HEAD == words.HEAD and repeats._laid_out_as_expected()
