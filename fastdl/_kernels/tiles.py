@@ -117,7 +117,7 @@ def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 @inline
 def _put_sum(args, y, bias, q, last, value):  # type: ignore[no-untyped-def]
-    """Column q of eight, if there is one. One by one: a loop over them would be vectorised, and wait for memory."""
+    """Column q of four, if there is one. One by one: a loop over them would be vectorised, and wait for memory."""
     if q <= last:
         v = value + bias[q] if integer(args, 3) != 0 else value
         y[q] = number(args, 0) if integer(args, 4) and v < 0 else v
@@ -126,68 +126,63 @@ def _put_sum(args, y, bias, q, last, value):  # type: ignore[no-untyped-def]
 def few_rows(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y for a few rows of a and columns of b that are contiguous along the sums, at the speed of reading b once.
 
-    Eight columns at a time: as many streams as the memory system follows, and sums that do not wait for each other. A
-    cell is eight columns. Slots: y, a, b, bias or null, relu, M, N, K, strides of a's rows and of b's columns.
+    Four columns at a time, and two vectors of each: sums that do not wait for each other, and as few streams as leave
+    room in the first cache where columns lie a power of two apart: eight would fill all ways of theirs. A cell is four
+    columns. Slots: y, a, b, bias or null, relu, M, N, K, strides of a's rows and of b's columns.
     """
     y, a, b, bias = pointer(args, 0), pointer(args, 1), pointer(args, 2), pointer(args, 3)
-    rows, columns, depth, row_a, column_b = (
-        integer(args, 5),
-        integer(args, 6),
-        integer(args, 7),
-        integer(args, 8),
-        integer(args, 9),
-    )
+    rows, columns, depth = integer(args, 5), integer(args, 6), integer(args, 7)
+    row_a, column_b = integer(args, 8), integer(args, 9)
     lanes, zero = width(a), number(args, 0)
-    whole, rest = depth // lanes, depth % lanes
-    asks = whole >= 32  # the processor foresees a stream only after some lines of it, and each column is a new one
+    step = 2 * lanes
+    whole, rest = depth // step, depth % step
+    least, more = min(rest, lanes), max(0, rest - lanes)
+    # The processor foresees a stream only after some lines of it, and each column is a new one: so the next columns are
+    # asked for towards the end of these.
+    asks, ahead, two_lines = whole >= 16, 16 * lanes, address(shift(a, step)) - address(a) > 64
     for cell in range(lo, hi):
-        j = cell * 8
+        j = cell * 4
         # Behind the last column stands the last one again: computed, for nobody.
         last, b0 = columns - 1 - j, shift(b, j * column_b)
         b1, b2 = shift(b0, min(1, last) * column_b), shift(b0, min(2, last) * column_b)
-        b3, b4 = shift(b0, min(3, last) * column_b), shift(b0, min(4, last) * column_b)
-        b5, b6, b7 = (
-            shift(b0, min(5, last) * column_b),
-            shift(b0, min(6, last) * column_b),
-            shift(b0, min(7, last) * column_b),
-        )
+        b3 = shift(b0, min(3, last) * column_b)
         for i in range(rows):
             p = shift(a, i * row_a)
             s0 = spread(zero)
-            s1, s2, s3, s4, s5, s6, s7 = s0, s0, s0, s0, s0, s0, s0
+            s1, s2, s3, t0, t1, t2, t3 = s0, s0, s0, s0, s0, s0, s0
             for c in range(whole):
-                k = c * lanes
-                u = load(shift(p, k))
+                k = c * step
                 if asks and i == 0:
-                    ahead = k + 16 * lanes
-                    fetch_to_read_soon(shift(b0, ahead))
-                    fetch_to_read_soon(shift(b1, ahead))
-                    fetch_to_read_soon(shift(b2, ahead))
-                    fetch_to_read_soon(shift(b3, ahead))
-                    fetch_to_read_soon(shift(b4, ahead))
-                    fetch_to_read_soon(shift(b5, ahead))
-                    fetch_to_read_soon(shift(b6, ahead))
-                    fetch_to_read_soon(shift(b7, ahead))
-                s0, s1 = fma(u, load(shift(b0, k)), s0), fma(u, load(shift(b1, k)), s1)
-                s2, s3 = fma(u, load(shift(b2, k)), s2), fma(u, load(shift(b3, k)), s3)
-                s4, s5 = fma(u, load(shift(b4, k)), s4), fma(u, load(shift(b5, k)), s5)
-                s6, s7 = fma(u, load(shift(b6, k)), s6), fma(u, load(shift(b7, k)), s7)
+                    far = k + ahead if k + ahead < depth else k + ahead - depth + 4 * column_b
+                    fetch_to_read_soon(shift(b0, far))
+                    fetch_to_read_soon(shift(b1, far))
+                    fetch_to_read_soon(shift(b2, far))
+                    fetch_to_read_soon(shift(b3, far))
+                    if two_lines:
+                        fetch_to_read_soon(shift(b0, far + lanes))
+                        fetch_to_read_soon(shift(b1, far + lanes))
+                        fetch_to_read_soon(shift(b2, far + lanes))
+                        fetch_to_read_soon(shift(b3, far + lanes))
+                u, v = load(shift(p, k)), load(shift(p, k + lanes))
+                s0, t0 = fma(u, load(shift(b0, k)), s0), fma(v, load(shift(b0, k + lanes)), t0)
+                s1, t1 = fma(u, load(shift(b1, k)), s1), fma(v, load(shift(b1, k + lanes)), t1)
+                s2, t2 = fma(u, load(shift(b2, k)), s2), fma(v, load(shift(b2, k + lanes)), t2)
+                s3, t3 = fma(u, load(shift(b3, k)), s3), fma(v, load(shift(b3, k + lanes)), t3)
             if rest:
-                k = whole * lanes
-                u = first(shift(p, k), rest)
-                s0, s1 = fma(u, first(shift(b0, k), rest), s0), fma(u, first(shift(b1, k), rest), s1)
-                s2, s3 = fma(u, first(shift(b2, k), rest), s2), fma(u, first(shift(b3, k), rest), s3)
-                s4, s5 = fma(u, first(shift(b4, k), rest), s4), fma(u, first(shift(b5, k), rest), s5)
-                s6, s7 = fma(u, first(shift(b6, k), rest), s6), fma(u, first(shift(b7, k), rest), s7)
+                k = whole * step
+                u = first(shift(p, k), least)
+                s0, s1 = fma(u, first(shift(b0, k), least), s0), fma(u, first(shift(b1, k), least), s1)
+                s2, s3 = fma(u, first(shift(b2, k), least), s2), fma(u, first(shift(b3, k), least), s3)
+            if more:
+                k = whole * step + lanes
+                v = first(shift(p, k), more)
+                t0, t1 = fma(v, first(shift(b0, k), more), t0), fma(v, first(shift(b1, k), more), t1)
+                t2, t3 = fma(v, first(shift(b2, k), more), t2), fma(v, first(shift(b3, k), more), t3)
             target, start = shift(y, i * columns + j), shift(bias, j)
-            _put_sum(args, target, start, 0, last, total(s0))
-            _put_sum(args, target, start, 1, last, total(s1))
-            _put_sum(args, target, start, 2, last, total(s2))
-            _put_sum(args, target, start, 3, last, total(s3))
-            _put_sum(args, target, start, 4, last, total(s4))
-            _put_sum(args, target, start, 5, last, total(s5))
-            _put_sum(args, target, start, 6, last, total(s6))
-            _put_sum(args, target, start, 7, last, total(s7))
+            _put_sum(args, target, start, 0, last, total(s0 + t0))
+            _put_sum(args, target, start, 1, last, total(s1 + t1))
+            _put_sum(args, target, start, 2, last, total(s2 + t2))
+            _put_sum(args, target, start, 3, last, total(s3 + t3))
 
 
 @inline

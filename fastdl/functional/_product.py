@@ -133,8 +133,8 @@ def _work(f: Factors, matrices: int) -> float:
 
 def _few_rows(lowering: Lowering, y: Operand, f: Factors, bias: Operand | None, relu: bool) -> None:
     arguments = [y, f.a, f.b, bias, int(relu), f.rows, f.columns, f.depth, f.depth, f.depth]
-    lowering.note(algorithm="b read once, eight columns at a time", why=f"{f.rows} rows: the memory of b is the limit")
-    lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 8), work=_work(f, 1))
+    lowering.note(algorithm="b read once, four columns at a time", why=f"{f.rows} rows: the memory of b is the limit")
+    lowering.launch(_FEW_ROWS, y.dtype, arguments, cells=-(-f.columns // 4), work=_work(f, 1))
 
 
 def _stack_tables(lowering: Lowering, f: Factors, stack: Shape, size_b: int) -> list[Argument]:
