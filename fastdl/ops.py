@@ -116,6 +116,10 @@ class Lowering:
         place, stride = self._builder.worker_scratch(count * dtype.itemsize)
         return place, stride // dtype.itemsize
 
+    def release(self) -> None:
+        """Later launches may write to the temporary arrays made so far."""
+        self._builder.release_scratch()
+
     def constant(self, values: Sequence[int]) -> Buffer:
         """Integers that a kernel reads through a pointer: shapes, strides."""
         return self._builder.constant(values)
@@ -155,7 +159,7 @@ class Primitive:
     in_place: tuple[tuple[int, int], ...] = ()
     absorbs: tuple[str, ...] = ()
     pointwise: bool = False
-    again: Callable[..., Any] = field(init=False)
+    again: Callable[..., Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.name in PRIMITIVES:

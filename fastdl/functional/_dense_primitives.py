@@ -6,7 +6,7 @@ Letters: x (..., in) the input, W (out, in) the weight, b (out,) the bias.
 import math
 from typing import Any
 
-from ..ops import Lowering, Operand, Primitive, Spec
+from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Spec
 from ._door import describe
 from ._product import Factors, lower_pack, lower_product, packed_shape, takes_tiles
 
@@ -70,3 +70,24 @@ def _lower_prepared(lowering: Lowering, inputs: tuple[Any, ...], outputs: tuple[
 prepared_dense = Primitive(
     "dense_prepared", lambda x, weight, bias, packed, **attrs: infer_dense(x, weight, bias, **attrs), _lower_prepared
 )
+
+
+def _infer_gradients(grad: Spec, x: Spec, weight: Spec, bias: Spec | None) -> tuple[Spec, ...]:
+    return (x, weight) if bias is None else (x, weight, bias)
+
+
+def _lower_gradients(lowering: Lowering, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> None:
+    (grad, x, weight, _), (dx, dweight, *dbias) = inputs, outputs
+    rows, (features, width) = math.prod(x.shape[:-1]), weight.shape
+    lower_product(lowering, dx, Factors(grad, weight, rows, width, features, (), (), False, False), None, "identity")
+    lowering.release()
+    lower_product(lowering, dweight, Factors(grad, x, features, width, rows, (), (), True, False), None, "identity")
+    lowering.release()
+    if dbias:
+        flat = grad._replace(shape=(rows, features))
+        PRIMITIVES["sum"].lower(lowering, (flat,), dbias, axes=(0,), divisor=1)
+
+
+# What is recorded are the two products and the sum, of which a plan may leave out or join any; of arrays they are made
+# in one call.
+dense_gradients = Primitive("dense_gradients", _infer_gradients, _lower_gradients)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, execute, op
+from ..ops import PRIMITIVES, Lowering, Operand, Primitive, Shape, Spec, Symbol, execute, op
 from . import elementwise, reductions, shape
 from ._activations import NAMED, TABLE, gradient
-from ._dense_primitives import infer_dense, lower_dense
+from ._dense_primitives import dense_gradients, infer_dense, lower_dense
 from ._door import check_grad, choice, describe, floats, result_into, results
 from ._draw import dense as draw
 from ._lowering import broadcast_shape
@@ -128,6 +128,10 @@ def matmul(a: Any, b: Any, *, out: Any = None) -> Any:
     >>> matmul(np.float32([[1, 2], [3, 4]]), np.float32([1, 10]))
     array([21., 43.], dtype=float32)
     """
+    if out is None:
+        known = _matmul.again(a, b, transpose_a=False, transpose_b=False)
+        if known is not None:
+            return known[0]
     a, b = floats("matmul", a=a, b=b)
     left, right = _at_least_matrices("matmul", a, b)
     (left, transpose_a), (right, transpose_b) = _as_stored(left), _as_stored(right)
@@ -217,6 +221,10 @@ def dense_backward(
     In the forward pass z = x W^T + b and y = s(z), row by row; so with d = g s'(z):
     dx = d W,  dW = sum over the rows of d x^T,  db = sum over the rows of d.
     """
+    if activation is None:
+        known = dense_gradients.again(grad, x, weight, bias)
+        if known is not None:
+            return known if bias is not None else (*known, None)
     x, weight, bias = floats("dense_backward", x=x, weight=weight, bias=bias, optional=("bias",))
     activation = _activation("dense_backward", activation)
     specs = [None if a is None else Spec(tuple(a.shape), a.dtype) for a in (x, weight, bias)]
@@ -228,6 +236,9 @@ def dense_backward(
         known = output if TABLE[row].of_output else None
         v = dense(x, weight, bias, activation=needed) if known is None else known
         grad = gradient(row, grad, v, **options)
+    if not any(isinstance(a, Symbol) for a in (grad, x, weight, bias)):
+        found = dense_gradients(grad, x, weight, bias)
+        return found if bias is not None else (*found, None)
     rows = builtins.int(math.prod(x.shape[:-1]))
     features, inputs = weight.shape
     flat = len(x.shape) == 2

@@ -77,8 +77,8 @@ def test_every_primitive_with_floating_results_has_a_vjp():
     missing = {name for name, p in PRIMITIVES.items() if p.vjp is None and "custom_op" not in name}
     comparisons = {"equal", "greater", "greater_equal", "less", "less_equal", "not_equal", "beats_above", "beats_below"}
     logic = {"logical_and", "logical_or", "logical_not"}
-    # Of arrays only: what a handle keeps beside its weight, which is what the gradient is for.
-    handles = {"dense_pack", "dense_prepared", "winograd_panels"}
+    # Of arrays only: what a handle keeps beside its weight, which is what the gradient is for; products made together.
+    handles = {"dense_pack", "dense_prepared", "winograd_panels", "dense_gradients"}
     steps = {"advance", "count_correct", "gather_sparse", "moving_average", "narrow_step", "tally"}
     assert missing <= {*NOT_DIFFERENTIABLE, *comparisons, *logic, "argmax", *steps, *handles}
 
