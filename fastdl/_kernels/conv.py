@@ -14,7 +14,7 @@ from .block import address, call, integer, integers, number, pointer, shift, sta
 from .compiler import merge
 from .micro import vectors_of_tile
 from .moves import copy_row
-from .prefetch import fetch_to_read, fetch_to_write
+from .prefetch import fetch_to_read, fetch_to_write, line
 from .strided import every_second, put_every_second
 from .vectors import load, put_first, spread, store, width
 
@@ -70,14 +70,14 @@ def fill_planes(args, planes, x, shape, channels, first_row, rows, first_column)
     """
     height, across, plane, columns = shape[0], shape[1], shape[2], shape[3]
     stride_h, stride_w, top, left, phases_h, phases_w = shape[4], shape[5], shape[6], shape[7], shape[8], shape[9]
-    channel, zero, line = shape[10], number(args, 0), 64 // shape[11]
+    channel, zero, in_line = shape[10], number(args, 0), line(x)
     from_row = max(0, min(height, first_row * stride_h - top))
     pixels = (min(height, (first_row + rows) * stride_h - top) - from_row) * across
     for c in range(channels):
         # The next channel's rows are on their way while these are copied.
         following = shift(x, ((c + 1) * height + from_row) * across)
-        for k in range(-(-pixels // line)):
-            fetch_to_read(shift(following, k * line))
+        for k in range(0, pixels, in_line):
+            fetch_to_read(shift(following, k))
         for a in range(phases_h):
             for b in range(phases_w):
                 place = shift(planes, c * channel + (a * phases_w + b) * plane)
@@ -115,7 +115,7 @@ def _put(y, plane, stride, step, tile, across, rows, columns, n, first_column, l
 
 
 @merge
-def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: ignore[no-untyped-def]
+def _product(args, block, worker, y, stride_y, weight, b, taps, offsets, bias):  # type: ignore[no-untyped-def]
     """block[12] rows and block[13] columns at y: the sum over all channels, ``terms`` of them at a time."""
     sizes = integers(args, 5)
     channels, terms, channel = sizes[1], sizes[16], sizes[17]
@@ -127,6 +127,9 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: 
                 start = number(args, 0)
             for j in range(block[13]):
                 y[o * stride_y + j] = start
+        return
+    if sizes[23]:
+        _packed_product(args, block, worker, sizes, y, weight, b, taps, offsets, bias)
         return
     for part in range(-(-channels // terms)):
         c = part * terms
@@ -142,13 +145,42 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, bias):  # type: 
 
 
 @merge
+def _packed_product(args, block, worker, sizes, y, weight, b, taps, offsets, bias):  # type: ignore[no-untyped-def]
+    """The same, a panel of columns at a time: its pixels are copied so that they lie as the weights do, tap after tap.
+
+    Then both are read from front to back, by the shortest of loops.
+    """
+    channels, terms, channel, columns = sizes[1], sizes[16], sizes[17], block[13]
+    panel = shift(pointer(args, 9), worker * integer(args, 10) + integer(args, 14))
+    lanes, most = width(y), vectors_of_tile(y) * width(y)
+    block[7] = address(panel)
+    for j in range(0, columns, most):
+        block[0], block[13] = address(shift(y, j)), min(most, columns - j)
+        for part in range(-(-channels // terms)):
+            c = part * terms
+            here, pixels = min(terms, channels - c), shift(b, c * channel + j)
+            for k in range(here):
+                for t in range(taps):
+                    source, target = shift(pixels, k * channel + offsets[t]), shift(panel, (k * taps + t) * most)
+                    for v in range(0, most, lanes):  # behind the planes there is room for the last panel
+                        store(shift(target, v), load(shift(source, v)))
+            block[2], block[14] = address(shift(weight, c * taps)), here * taps
+            block[15], block[16] = 1 if c else 3 * integer(args, 4), address(bias)
+            block[17] = integer(args, 13) if c + terms >= channels else 0
+            call(integer(args, 12), address(block), 0, 1, worker)
+
+
+@merge
 def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows, n):  # type: ignore[no-untyped-def]
     """``rows`` rows of n pixels of phase p of the result, whose first one lies at y."""
     sizes, columns = integers(args, 5), integers(args, 6)[3]
     in_channels, tile_rows, tile_columns, own, direct = sizes[1], sizes[6], sizes[15], sizes[19], sizes[20]
-    lanes, taps = width(y), p[0]
+    lanes, in_line, taps = width(y), line(y), p[0]
     row_y = sizes[11] * sizes[10]
-    block[3], block[4], block[10], block[11] = in_channels * taps, taps, taps, address(shift(integers(args, 7), p[1]))
+    offsets = shift(integers(args, 7), p[1])
+    block[3], block[4], block[10], block[11] = in_channels * taps, taps, taps, address(offsets)
+    if sizes[23]:
+        block[4], block[10], block[11] = 1, 1, 0
     if sizes[21] > 0:
         block[4], block[10] = taps // sizes[21], taps // sizes[21]
     for down in range(-(-rows // tile_rows)):
@@ -171,12 +203,11 @@ def _strip(args, block, worker, y, stride_y, weight, planes, p, bias, tile, rows
             place, stride = tile, tile_columns
             if direct:
                 place, stride = shift(target, j), stride_y
-            # While the product runs, the lines of y that it ends with come into the cache.
-            line = 64 // integers(args, 6)[11]
-            for o in range(block[12]):
-                for k in range(-(-(last - j) // line)):
-                    fetch_to_write(shift(target, o * stride_y + j + k * line))
-            _product(args, block, worker, place, stride, weight, shift(b, j), taps, bias)
+            else:  # While the product runs, the lines of y that the tile is copied to come into the cache.
+                for o in range(block[12]):
+                    for k in range(0, last - j, in_line):
+                        fetch_to_write(shift(target, o * stride_y + j + k))
+            _product(args, block, worker, place, stride, weight, shift(b, j), taps, offsets, bias)
             if not direct:
                 _put(target, stride_y, row_y, sizes[12], tile, tile_columns, block[12], columns, n, j, min(flat, last))
 
@@ -187,13 +218,15 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     A cell is a strip of rows, or a piece of one row, of the result of one image and group, for a block of output
     channels.
     Slots: y, x, weight, bias, has bias, sizes, shape of the planes (see ``fill_planes``), offsets of the taps, phases
-    of the result, worker scratch and its stride, elements of all planes, the kernel ``product.block``, s is relu.
+    of the result, worker scratch and its stride, elements of all planes, the kernel ``product.block``, s is relu, place
+    of a panel in the scratch.
     sizes: 0 groups, 1 input and 2 output channels of a group, 3 output channels in a block, 4 strips, 5 rows of a
     strip, 6 rows of it that one product takes, 7 pieces of a row, 8 columns of a piece; 9 H and 10 W of y, 11, 12 steps
     of its rows and columns from pixel to pixel of a phase, 13 phases, 14 elements of the weight of a group, 15 columns
     of a tile, 16 input channels of one product, 17 from channel to channel in the planes, 18 rows of a plane, 19
     whether the image is its own planes, 20 whether products write to y, 21 rows of taps if these, and not the
-    channels, are the terms of products (of a single channel), else 0, 22 from term to term in the planes.
+    channels, are the terms of products (of a single channel), else 0, 22 from term to term in the planes or a panel, 23
+    whether pixels are packed in panels.
     A phase of the result: number of taps, where its offsets and its weights (O, C, taps) start, first row and column in
     y, rows and columns.
     """
@@ -207,7 +240,7 @@ def correlate(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     blocks = -(-channels // block_channels)
     for k in range(19):
         block[k] = 0
-    block[5], block[8], block[9] = 1, sizes[22], vectors_of_tile(y) * width(y)
+    block[5], block[8], block[9] = 1, sizes[22], 0 if sizes[23] else vectors_of_tile(y) * width(y)
     for cell in range(lo, hi):
         o = cell % blocks * block_channels
         first_column = cell // blocks % pieces * piece_columns

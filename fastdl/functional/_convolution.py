@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._kernels import Argument, Kernel
-from .._kernels.machine import lanes, panel
+from .._kernels.machine import lanes, most_vectors, panel
 from ..ops import Lowering, Operand
 from . import _depthwise, _winograd
 from ._conv_geometry import Geometry, Plan, Planes, apart, backward, forward, in_place, is_plane, planes_of, work_of
@@ -24,6 +24,11 @@ _TERM_BYTES = 32 * 1024  # of pixels below a panel, in one product: they shall s
 _TILE_BYTES = 32 * 1024  # of a tile that is copied to the result
 _LONG_ROW = 8  # vectors of a row of the result from which on the end of its last one costs less than a tile
 _ENOUGH_CELLS = 16
+# From so many output channels on a panel of pixels is packed, where blocks are narrow: a copy of two vectors for each
+# term, beside the multiply-adds of all rows. The wide blocks of 32 registers have time for addresses. Of images that
+# are their own planes it lost: their channels lie a page or more apart, and copying waits for each.
+_PACKED_ROWS = 32
+_PACKED_BYTES = 2048  # of a column of such a panel
 
 
 def lower_forward(
@@ -96,10 +101,13 @@ def _correlate(
     sizes += [cut.pieces, cut.piece_columns, rows.result_size, columns.result_size, rows.step, columns.step, len(taps)]
     sizes += [weights, cut.tile_columns, cut.terms, cut.planes.channel, cut.planes.rows, cut.own, cut.direct]
     down = _rows_of_terms(rows) if in_channels == 1 and len(taps) == 1 and offsets else 0  # a stride may miss all taps
-    sizes += [down, offsets[len(offsets) // down] - offsets[0] if down else cut.planes.channel]
+    width = panel(y.dtype.itemsize)
+    sizes += [down, offsets[len(offsets) // down] - offsets[0] if down else width if cut.packs else cut.planes.channel]
+    sizes.append(cut.packs)
     planes = 0 if cut.own else in_channels * cut.planes.channel + cut.planes.slack
     tile = 0 if cut.direct else cut.block_channels * cut.tile_columns
-    scratch, stride = lowering.worker_scratch(planes + tile, y.dtype)
+    packed = cut.terms * max(map(len, taps)) * width if cut.packs else 0
+    scratch, stride = lowering.worker_scratch(planes + tile + packed, y.dtype)
     tables = [
         lowering.constant(table)
         for table in (sizes, cut.planes.table(rows, columns, x.dtype.itemsize), offsets, phases)
@@ -110,7 +118,8 @@ def _correlate(
     work = work_of(geometry, y)
     where = "the images themselves" if cut.own else "images copied into padded planes"
     lowering.note(algorithm=f"a sum over {sum(map(len, taps))} taps of products", why=f"pixels are read in {where}")
-    lowering.launch(_CORRELATE, y.dtype, [*arguments, planes, product, int(relu)], cells=cells, work=work)
+    arguments += [planes, product, int(relu), planes + tile]
+    lowering.launch(_CORRELATE, y.dtype, arguments, cells=cells, work=work)
 
 
 class _Cut(NamedTuple):
@@ -127,6 +136,7 @@ class _Cut(NamedTuple):
     tile_rows: int
     tile_columns: int
     terms: int
+    packs: bool  # pixels are copied once more, to panels that lie as the weights do
 
 
 def _cut(images: int, rows: Plan, columns: Plan, channels: int, out_channels: int, dtype: np.dtype[Any]) -> _Cut:
@@ -175,8 +185,12 @@ def _cut(images: int, rows: Plan, columns: Plan, channels: int, out_channels: in
         planes = in_place(rows, columns)
     below = max(len({(t.phase, t.shift) for t in p.taps}) for p in rows.phases) * len(columns.source_phases)
     most = max(8, _TERM_BYTES // itemsize // (max(1, below) * (panel(itemsize) + columns.extra)))
+    taps = max(len(r.taps) * len(c.taps) for r in rows.phases for c in columns.phases)
+    packs = not own and channels > 1 and block_channels >= _PACKED_ROWS and taps > 0 and most_vectors() <= 2
+    if packs:
+        most = max(1, _PACKED_BYTES // itemsize // taps)
     terms = -(-channels // -(-channels // most)) if channels else 1
-    sizes = (strips, strip_rows, pieces, piece_columns, block_channels, tile_rows, tile_columns, terms)
+    sizes = (strips, strip_rows, pieces, piece_columns, block_channels, tile_rows, tile_columns, terms, packs)
     return _Cut(planes, own, direct, *sizes)
 
 

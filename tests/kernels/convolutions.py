@@ -28,6 +28,8 @@ CASES = {
     "several panels of output channels": ((1, 3, 4, 5), (150, 3, 2, 3), 1, 1, 1, 1),
     "many channels and several strips": ((2, 3, 40, 41), (40, 3, 5, 5), 1, 2, 1, 1),
     "many channels, rows cut into pieces": ((1, 24, 1, 1100), (40, 24, 1, 3), 1, 0, 1, 1),
+    "many channels, a stride, sums in parts": ((1, 70, 9, 11), (33, 70, 3, 3), 2, 1, 1, 1),
+    "many channels, a stride, rows without a tile": ((1, 2, 5, 133), (34, 2, 3, 5), 2, (1, 2), 1, 1),
     "few channels, several blocks of sums": ((2, 3, 9, 33), (7, 3, 3, 3), 1, 0, 1, 1),
     "few channels, rows cut into pieces": ((2, 2, 2, 2500), (3, 2, 2, 3), 1, (0, 1), 1, 1),
     "few channels, a stride and groups": ((3, 4, 30, 37), (8, 2, 5, 4), (2, 3), 2, 1, 2),
