@@ -182,3 +182,6 @@ def test_the_gradient_of_a_convolution_says_how_it_is_computed():
     with fd.precision("strict"):
         part = fd.explain(F.conv2d_backward, grad, images, weight, padding=1).parts[1]
     assert part.algorithm == ""
+    large = zeros(32, 256, 28, 28)  # whose transforms take 230 MB
+    part = fd.explain(F.conv2d_backward, large, large, zeros(256, 256, 3, 3), padding=1).parts[1]
+    assert "F(3 x 3, 4 x 4)" in part.algorithm and part.scratch_bytes < 60e6

@@ -196,18 +196,18 @@ def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """V of a strip: a few rows of tiles, perhaps of several images, or a piece of such a row.
 
     A cell is a strip, for one of several parts of the channels.
-    Slots: V, x, sizes, worker scratch and its stride, parts, elements of V from strip to strip.
+    Slots: V, x, sizes, worker scratch and its stride, parts, elements of V from strip to strip, the first strip of V.
     """
     v, x, sizes, parts = pointer(args, 0), pointer(args, 1), integers(args, 2), integer(args, 5)
     scratch = shift(pointer(args, 3), worker * integer(args, 4))
     channels, rows, pieces = sizes[0], sizes[8], sizes[12]
     groups = -(-channels // width(x))
     for cell in range(lo, hi):
-        part, strip = cell % parts, cell // parts
+        part, strip = cell % parts, integer(args, 7) + cell // parts
         column = strip % pieces * sizes[11]
         tiles = min(sizes[11], sizes[9] - column)
         first, last = strip // pieces * sizes[10], min(sizes[13], (strip // pieces + 1) * sizes[10])
-        place, row = shift(v, strip * integer(args, 6)), first
+        place, row = shift(v, cell // parts * integer(args, 6)), first
         while row < last:
             top = row % rows
             count = min(last - row, rows - top)
@@ -227,7 +227,7 @@ def multiply(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """
     y, x, u, sizes, parts = pointer(args, 0), pointer(args, 1), pointer(args, 2), integers(args, 6), integer(args, 11)
     scratch = shift(pointer(args, 7), worker * integer(args, 8))
-    m, pixels, own = shift(scratch, sizes[23]), shift(scratch, sizes[24]), stack_integers(args, 7)
+    m, pixels, own = shift(scratch, sizes[23]), shift(scratch, sizes[24]), stack_integers(args, 8)
     channels, outputs, rows, pieces, lanes, block = sizes[0], sizes[1], sizes[8], sizes[12], width(y), sizes[20]
     image_in, image_out, blocks = channels * sizes[2] * sizes[3], outputs * sizes[4] * sizes[5], -(-outputs // block)
     for cell in range(lo, hi):
@@ -239,7 +239,7 @@ def multiply(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         if integer(args, 12) != 0:
             v = shift(scratch, sizes[22])
             own[0], own[1], own[2], own[3] = address(v), address(x), address(sizes), integer(args, 7)
-            own[4], own[5], own[6] = integer(args, 8), 1, 0
+            own[4], own[5], own[6], own[7] = integer(args, 8), 1, 0, 0
             call(integer(args, 12), address(own), strip, strip + 1, worker)
         for number_of_block in range(blocks * part // parts, blocks * (part + 1) // parts):
             o = number_of_block * block

@@ -88,18 +88,18 @@ def _tiles_in(args, z, g, sizes, scratch, row, rows, column, tiles, start, end):
 def gradients(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Z of a strip, as ``winograd.images`` makes V: a cell is a strip, for one of several parts of the channels.
 
-    Slots: Z, g, sizes, worker scratch and its stride, parts, elements of Z from strip to strip.
+    Slots: Z, g, sizes, worker scratch and its stride, parts, elements of Z from strip to strip, the first strip of Z.
     """
     z, g, sizes, parts = pointer(args, 0), pointer(args, 1), integers(args, 2), integer(args, 5)
     scratch = shift(pointer(args, 3), worker * integer(args, 4))
     channels, rows, pieces = sizes[1], sizes[8], sizes[12]
     groups = -(-channels // width(g))
     for cell in range(lo, hi):
-        part, number_of_strip = cell % parts, cell // parts
+        part, number_of_strip = cell % parts, integer(args, 7) + cell // parts
         column = number_of_strip % pieces * sizes[11]
         tiles = min(sizes[11], sizes[9] - column)
         first = number_of_strip // pieces * sizes[10]
-        place, row, last = shift(z, number_of_strip * integer(args, 6)), first, min(sizes[13], first + sizes[10])
+        place, row, last = shift(z, cell // parts * integer(args, 6)), first, min(sizes[13], first + sizes[10])
         while row < last:
             top = row % rows
             count = min(last - row, rows - top)
@@ -176,38 +176,43 @@ def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Partial sums of dW. A cell is a chunk of the strips (see ``gradients``), a block of channels of g, one of x.
 
     Slots: partial sums (chunks, O, C, 3, 3), x, g, sizes, worker scratch and its stride, the kernel ``product.block``,
-    columns of a panel, strips, strips of a chunk, V and Z of all strips and their elements from strip to strip, the
-    kernels ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, and for each cell a number that
-    will be NaN if one of its sums is not finite.
+    columns of a panel, the strip after the last, strips of a chunk, V and Z from the first strip on and their elements
+    from strip to strip, the kernels ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, for
+    each cell a number that will be NaN if one of its sums is not finite; the first strip, M of all cells, which is kept
+    between launches for some of the strips each, or null, and whether this launch is the last of them.
     sizes: as in ``winograd.py``, but 15 elements of Z from frequency to frequency; of Z from tile to tile: 18; channels
     of a block: 19 of g, 20 of x; where the parts of a worker's scratch start: 22 V, 23 M, 24 Z, 25 squares of taps.
     """
     sums, sizes, wrongs = pointer(args, 0), integers(args, 3), pointer(args, 16)
     scratch = shift(pointer(args, 4), worker * integer(args, 5))
-    m, squares, own = shift(scratch, sizes[23]), shift(scratch, sizes[25]), stack_integers(args, 7)
+    m, squares, own = shift(scratch, sizes[23]), shift(scratch, sizes[25]), stack_integers(args, 8)
     channels, outputs, lanes = sizes[0], sizes[1], width(sums)
     blocks, out_blocks = -(-channels // sizes[20]), -(-outputs // sizes[19])
-    middle, taps = squares, shift(squares, 18 * lanes)
+    middle, taps, begin = squares, shift(squares, 18 * lanes), integer(args, 17)
     for cell in range(lo, hi):
         c, o = cell % blocks * sizes[20], cell // blocks % out_blocks * sizes[19]
         n, k, chunk = min(sizes[20], channels - c), min(sizes[19], outputs - o), cell // (blocks * out_blocks)
-        start, end = chunk * integer(args, 9), min(integer(args, 8), (chunk + 1) * integer(args, 9))
+        start = begin + chunk * integer(args, 9)
+        end, add = min(integer(args, 8), start + integer(args, 9)), 1 if begin > 0 else 0
+        if address(pointer(args, 18)) != 0:
+            m = shift(pointer(args, 18), cell * 36 * sizes[16])
         for number_of_strip in range(start, end):
             first = number_of_strip // sizes[12] * sizes[10]
             rows = min(sizes[13], first + sizes[10]) - first
             tiles = rows * min(sizes[11], sizes[9] - number_of_strip % sizes[12] * sizes[11])
-            v = shift(pointer(args, 10), number_of_strip * integer(args, 12))
-            z = shift(pointer(args, 11), number_of_strip * integer(args, 13))
+            v = shift(pointer(args, 10), (number_of_strip - begin) * integer(args, 12))
+            z = shift(pointer(args, 11), (number_of_strip - begin) * integer(args, 13))
             if integer(args, 14) != 0:
                 v, z = shift(scratch, sizes[22]), shift(scratch, sizes[24])
                 own[0], own[1], own[2], own[3] = address(v), address(pointer(args, 1)), address(sizes), integer(args, 4)
-                own[4], own[5], own[6] = integer(args, 5), 1, 0
+                own[4], own[5], own[6], own[7] = integer(args, 5), 1, 0, 0
                 call(integer(args, 14), address(own), number_of_strip, number_of_strip + 1, worker)
                 own[0], own[1] = address(z), address(pointer(args, 2))
                 call(integer(args, 15), address(own), number_of_strip, number_of_strip + 1, worker)
-            _products(
-                args, worker, m, shift(z, o), shift(v, c), sizes, k, n, tiles, 1 if number_of_strip > start else 0
-            )
+            _products(args, worker, m, shift(z, o), shift(v, c), sizes, k, n, tiles, add)
+            add = 1
+        if integer(args, 19) == 0:
+            continue
         wrong = spread(number(args, 0))
         for f in range(36 if n % lanes else 0):  # lanes that no product writes
             for i in range(k):

@@ -241,7 +241,7 @@ def lower(
         v = lowering.scratch((cut.strips * step,), dtype)
         blocks = -(-s.out_channels // cut.block)
         parts = min(-(-s.in_channels // lanes(dtype.itemsize)), -(-_ENOUGH_CELLS // cut.strips))
-        slots: list[Argument | Operand] = [v, x, table, scratch, stride, parts, step]
+        slots: list[Argument | Operand] = [v, x, table, scratch, stride, parts, step, 0]
         lowering.launch(IMAGES, dtype, slots, cells=cut.strips * parts, work=0.7 * x.size)
     arguments: list[Argument | Operand] = [y, x, panels, bias, bias is not None, weight, table, scratch, stride]
     arguments += [PRODUCT.address(name), cut.block if inside else panel(dtype.itemsize), blocks]

@@ -7,7 +7,8 @@ Two ways to cut the work into cells:
 - a chunk of the tiles, for all channels: V and Z of a strip of some tens of tiles are made in the cell and stay in its
   caches, M does anyway, and the chunks are added up;
 - where there are too few tiles for that, or M is too large: a block of O and of C, for all tiles. V and Z are made
-  beforehand, 2.25 times as large as what they are made of, and pass through the third cache or memory.
+  beforehand, 2.25 times as large as what they are made of, and pass through the third cache; where they would be
+  larger than that, some strips at a time.
 All choices depend on shapes, dtype and the type of the processor only.
 """
 
@@ -32,6 +33,7 @@ _LEAST_TILES = 48  # of a chunk: with fewer of them, G' M G and adding up the ch
 _SUM_BYTES = 2400 * 1024  # of M, where a cell has all channels: 128 x 128 were a fifth faster so, 256 x 256 were not
 _BLOCK = 64  # channels of a block; 64 x 64 were up to a tenth faster than 64 x 32
 _FEW_CELLS = 8
+_AT_ONCE_BYTES = 16 * 2**20  # of V and Z
 
 # Cycles, measured on one core: of the transform of a tile for L channels, of G' M G for L channels.
 _TILE_CYCLES, _TAPS_CYCLES = 260.0, 150.0
@@ -166,29 +168,41 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     sizes, count = _sizes(s, cut, dtype.itemsize)
     table = lowering.constant(sizes)
     scratch, stride = lowering.worker_scratch(count, dtype)
-    places: list[Argument | Operand] = [None, None, 0, 0, IMAGES.address(name), _GRADIENTS.address(name)]
-    if not cut.whole:
-        places = []
-        for kernel, source, step, channels in (
-            (IMAGES, x, 36 * sizes[14], s.in_channels),
-            (_GRADIENTS, g, 36 * sizes[15], s.out_channels),
-        ):
-            target = lowering.scratch((cut.strips * step,), dtype)
-            parts = min(-(-channels // n), -(-_CHUNKS // cut.strips))
-            slots: list[Argument | Operand] = [target, source, table, scratch, stride, parts, step]
-            lowering.launch(kernel, dtype, slots, cells=cut.strips * parts, work=0.7 * source.size)
-            places += [target, step]
-        places = [*places[::2], *places[1::2], 0, 0]
-    sums = lowering.scratch((cut.chunks, *dweight.shape), dtype) if cut.chunks > 1 else dweight
     cells = cut.chunks * -(-s.out_channels // cut.out_block) * -(-s.in_channels // cut.in_block)
     wrong = lowering.scratch((cells,), dtype)
-    arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride, PRODUCT.address(name)]
-    arguments += [panel(dtype.itemsize), cut.strips, cut.chunk, *places, wrong]
     work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + x.size + g.size
-    lowering.launch(_WEIGHT_GRAD, dtype, arguments, cells=cells, work=work)
-    if cut.chunks > 1:
+    sums = lowering.scratch((cut.chunks, *dweight.shape), dtype) if cut.chunks > 1 else dweight
+    arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride, PRODUCT.address(name)]
+    arguments.append(panel(dtype.itemsize))
+    if cut.whole:
+        places = [cut.strips, cut.chunk, None, None, 0, 0, IMAGES.address(name), _GRADIENTS.address(name), wrong]
+        lowering.launch(_WEIGHT_GRAD, dtype, [*arguments, *places, 0, None, 1], cells=cells, work=work)
         add_parts(lowering, dweight, sums, cut.chunks)
+        return _WhereWrong(lowering, wrong)
+    step_v, step_z, step_m = (36 * pitch for pitch in sizes[14:17])
+    strips = _strips_at_once(cut.strips, (step_v + step_z) * dtype.itemsize, cells * step_m * dtype.itemsize)
+    v, z = (lowering.scratch((strips * step,), dtype) for step in (step_v, step_z))
+    m = lowering.scratch((cells * step_m,), dtype) if strips < cut.strips else None
+    for first in range(0, cut.strips, strips):
+        count = min(strips, cut.strips - first)
+        share = count / cut.strips
+        for kernel, target, source, step in ((IMAGES, v, x, step_v), (_GRADIENTS, z, g, step_z)):
+            parts = min(-(-source.shape[1] // n), -(-_CHUNKS // count))
+            slots: list[Argument | Operand] = [target, source, table, scratch, stride, parts, step, first]
+            lowering.launch(kernel, dtype, slots, cells=count * parts, work=0.7 * source.size * share)
+        places = [first + count, count, v, z, step_v, step_z, 0, 0, wrong, first, m, int(first + count == cut.strips)]
+        lowering.launch(_WEIGHT_GRAD, dtype, [*arguments, *places], cells=cells, work=work * share)
     return _WhereWrong(lowering, wrong)
+
+
+def _strips_at_once(strips: int, strip_bytes: int, sum_bytes: int) -> int:
+    """For how many strips V and Z are made before they are multiplied: fewer than all where they would be larger than
+    the third cache and than M, which is then kept in memory, too."""
+    most = max(_AT_ONCE_BYTES, sum_bytes)
+    if strips * strip_bytes <= most + sum_bytes:
+        return strips
+    rounds = -(-strips * strip_bytes // most)
+    return -(-strips // rounds)
 
 
 class _WhereWrong(Lowering):

@@ -57,6 +57,7 @@ LAYERS = [
     ((16, 32, 28, 28), 32, 0),  # chunks of tiles
     ((13, 19, 30, 33), 20, 1),  # chunks of unequal size, strips that begin within an image
     ((4, 16, 20, 600), 17, 1),  # chunks of pieces of rows
+    ((13, 136, 27, 26), 140, 1),  # blocks of channels for some of the strips at a time
     ((1, 16, 6, 6), 16, ((0, 3), (2, 0))),
     ((2, 16, 5, 7), 16, ((11, 9), (13, 30))),  # tiles of zeros alone
     ((0, 16, 5, 7), 16, 1),
@@ -106,7 +107,8 @@ def test_the_bound_holds_for_numbers_of_one_sign_and_of_many_sizes(scale, shape)
     check_bound(found, x, g)
 
 
-CUTS = [((2, 16, 11, 14), 20), ((4, 24, 30, 28), 32)]  # blocks of channels, chunks of tiles
+# Blocks of channels, chunks of tiles, blocks of channels for some of the strips at a time.
+CUTS = [((2, 16, 11, 14), 20), ((4, 24, 30, 28), 32), ((12, 136, 28, 28), 136)]
 
 
 @pytest.mark.parametrize("shape", CUTS)
@@ -150,7 +152,7 @@ def test_sums_that_do_not_overflow_are_right_where_the_transform_overflows():
         np.testing.assert_array_equal(found, gradient(x, g))
 
 
-@pytest.mark.parametrize(("x", "outputs", "padding"), [LAYERS[4], LAYERS[5], *LAYERS[10:13]])
+@pytest.mark.parametrize(("x", "outputs", "padding"), [LAYERS[4], LAYERS[5], *LAYERS[10:14]])
 def test_the_same_bits_for_any_number_of_threads(x, outputs, padding):
     x, g = arrays(x, outputs, padding)
     with fd.precision("winograd"):
