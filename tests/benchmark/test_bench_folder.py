@@ -47,6 +47,17 @@ def test_there_are_no_other_ladders():
     )
 
 
+def test_the_profile_of_a_step():
+    done = python("-m", "bench.step", "train 2-8-8-8-1*", "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    title, threads, *launches, whole = done.stdout.splitlines()
+    assert title.startswith("train 2-8-8-8-1 tanh") and "1 thread" in threads and len(launches) >= 3
+    assert launches[-1].startswith("batches.tally") and any(line.startswith("updates.adam") for line in launches)
+    each = [float(line.split()[-1]) for line in launches]
+    assert min(each) > 0 and float(whole.split()[-1]) == pytest.approx(sum(each), abs=0.1 * len(each))
+    assert python("-m", "bench.step", "train nobody").returncode == 2
+
+
 def test_the_forward():
     done = python("-m", "bench", "no such row")
     assert done.returncode == 2 and "no row is named 'no such row'" in done.stderr
