@@ -31,6 +31,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .bands import whole
+from .block import INT64
 from .machine import most_vectors
 from .micro_block import Block, most_rows
 from .vectors import ir_vector
@@ -64,8 +65,8 @@ def tile(
 ) -> Any:
     """Compute a block of ``height`` rows and ``vectors`` vectors (see the file's docstring); groups, depth >= 1.
 
-    Blocks that are cut short have one vector, ``packed`` ones (step_a 1, one group, b a panel, at least four terms) the
-    most, and those ask for nothing ahead.
+    ``packed`` blocks (step_a 1, one group, b a panel, at least four terms) have the most vectors, none of which is cut
+    short, and ask for nothing ahead.
     """
     vector = ir_vector(y.dtype)
 
@@ -73,17 +74,19 @@ def tile(
         height, vectors, masked, packed, *arguments = values
         end = builder.append_basic_block("tile_end")
         most = most_vectors()
-        # One number for all that selects the function: rows, then vectors, where 0 stands for one that is cut short,
-        # and one more than the most for packed terms.
-        kind = builder.select(builder.icmp_signed("!=", masked, whole(0)), whole(0), vectors)
-        kind = builder.select(builder.icmp_signed("!=", packed, whole(0)), whole(most + 1), kind)
-        choice = builder.switch(builder.add(builder.mul(height, whole(8)), kind), end)
-        for number in range(most + 2):
-            width = max(1, min(number, most))
+        # One number for all that selects the function: rows, then vectors, or one more than the most for packed terms,
+        # then whether the last vector is cut short.
+        kind = builder.select(builder.icmp_signed("!=", packed, whole(0)), whole(most + 1), vectors)
+        kind = builder.add(
+            builder.mul(kind, whole(2)), builder.zext(builder.icmp_signed("!=", masked, whole(0)), INT64)
+        )
+        choice = builder.switch(builder.add(builder.mul(height, whole(16)), kind), end)
+        for number, cut in [(n, cut) for n in range(1, most + 1) for cut in (0, 1)] + [(most + 1, 0)]:
+            width = min(number, most)
             for rows in range(1, most_rows(width) + 1):
-                block = Block(builder.module, vector, rows, width, masked=number == 0, packed=number > most)
-                here = builder.append_basic_block(f"tile_{rows}x{number}")
-                choice.add_case(whole(8 * rows + number), here)
+                block = Block(builder.module, vector, rows, width, masked=cut == 1, packed=number > most)
+                here = builder.append_basic_block(f"tile_{rows}x{number}_{cut}")
+                choice.add_case(whole(16 * rows + 2 * number + cut), here)
                 builder.position_at_end(here)
                 builder.call(block.function, arguments)
                 builder.branch(end)

@@ -73,7 +73,7 @@ class Block:
     ) -> None:
         self.vector, self.height, self.vectors = vector, height, vectors
         scalar = vector.element
-        name = f"fastdl_{'packed_' if packed else ''}tile_{height}x{'end' if masked else vectors}_{suffix(vector)}"
+        name = f"fastdl_{'packed_' if packed else ''}tile_{height}x{vectors}{'_end' if masked else ''}_{suffix(vector)}"
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), _Places.kinds(scalar)), name)
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")

@@ -27,7 +27,9 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     table = table_b if address(table_b) != 0 else none
     most, in_line, far = rows_of_tile(y, vectors), line(y), groups * depth >= 64
     blocks = -(-rows // most)
+    masked = count < lanes
     packed = vectors == vectors_of_tile(y) and step_a == 1 and stride_b == panel and groups == 1 and depth >= 4
+    packed = packed and not masked
     for block in range(blocks):
         # Blocks of nearly equal height: none of a row or two, whose sums would wait for each other.
         i, end = rows * block // blocks, rows * (block + 1) // blocks
@@ -42,7 +44,6 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
             added = shift(bias, first)
         elif mode == 3:
             start, step_start = shift(bias, i), 1
-        masked = count < lanes
         if far:  # The lines of y, and a share of those of the next panel, come while the sums are made.
             for r in range(end - i):
                 for j in range(0, vectors * lanes, in_line):
@@ -69,15 +70,12 @@ def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     number for each column, 3 a number for each row; 16 these numbers; 17 s is relu; 18 null.
     """
     columns, lanes, most = integer(args, 13), width(pointer(args, 0)), vectors_of_tile(pointer(args, 0))
-    whole = columns // lanes
-    panels = -(-whole // most)
+    every = -(-columns // lanes)
+    panels = -(-every // most)
     in_place = integer(args, 9) == most * lanes
-    for panel in range(panels + (columns % lanes != 0)):
-        if panel < panels and in_place:  # panels of nearly equal width: none of a single vector
-            first = whole * panel // panels
-            vectors, count = whole * (panel + 1) // panels - first, lanes
-        elif panel < panels:
-            first, vectors, count = panel * most, min(most, whole - panel * most), lanes
-        else:  # the last columns, which fill no vector
-            first, vectors, count = whole, 1, columns % lanes
-        _column_of_tiles(args, first * lanes, vectors, count)
+    for panel in range(panels):
+        if in_place:  # panels of nearly equal width: none of a single vector
+            first, end = every * panel // panels, every * (panel + 1) // panels
+        else:
+            first, end = panel * most, min(every, (panel + 1) * most)
+        _column_of_tiles(args, first * lanes, end - first, min(lanes, columns - (end - 1) * lanes))
