@@ -19,6 +19,7 @@ from . import vector_math as vm
 from . import vector_sin as vs
 from .block import address, flags, integer, integers, number, offset, pointer, second, shift, stack
 from .compiler import inline
+from .streaming import each
 
 
 def _unary(formula):  # type: ignore[no-untyped-def]
@@ -34,6 +35,17 @@ def _unary(formula):  # type: ignore[no-untyped-def]
         else:
             for i in range(first, last):
                 y[i] = f(args, x[i])
+
+    return kernel
+
+
+def _unary_of_vectors(formula):  # type: ignore[no-untyped-def]
+    """As :func:`_unary`, of a formula of a vector."""
+    over = each(formula)
+
+    def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
+        y, x, n, begin = pointer(args, 0), pointer(args, 1), integer(args, 2), lo * 4096
+        over(shift(y, begin), shift(x, begin), min(n, hi * 4096) - begin, False)
 
     return kernel
 
@@ -143,7 +155,7 @@ abs = _unary(lambda args, x: np.abs(x))
 sign = _unary(lambda args, x: number(args, 1) if x > 0 else (number(args, -1) if x < 0 else x))
 expm1 = _unary(lambda args, x: vm.expm1(x))
 log1p = _unary(lambda args, x: vm.log1p(x))
-erf = _unary(lambda args, x: ve.erf(x))
+erf = _unary_of_vectors(lambda x: ve.erf(x))
 sin = _unary_in_range(lambda args, x: vs.sin(x), math.sin)
 cos = _unary_in_range(lambda args, x: vs.cos(x), math.cos)
 

@@ -64,6 +64,13 @@ def most_vectors() -> int:
     return 4 if machine().registers >= 32 else 2
 
 
+def side_by_side() -> int:
+    """Vectors that go through a long formula at once. One alone waits for each of its steps, four cycles, and the
+    processor does not look far enough ahead to find the next: its schedulers hold some 64 operations, a gelu has 40.
+    More than three and what they have in progress would not fit into 16 registers."""
+    return 4 if machine().registers >= 32 else 3
+
+
 def sums_block() -> tuple[int, int]:
     """The most images and taps of a block of ``pixel_sums.py``: of 32 registers it uses 31, of 16 all."""
     return (6 if machine().registers >= 32 else 3), 4

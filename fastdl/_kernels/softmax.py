@@ -2,7 +2,8 @@
 
 Along the last axis (inner = 1) the kernels ``_rows`` work on whole rows: several short ones together in a buffer of 512
 elements, so that exp runs over full vectors, a long one piece by piece, whose powers of up to 4096 elements stay in a
-buffer, so that y is only written. Otherwise ``_columns`` work on blocks of 128
+buffer, so that y is only written. Powers are those of ``raised_exp``: dividing them by their sum takes the factor away,
+and small results have their digits. Otherwise ``_columns`` work on blocks of 128
 columns, so that memory is walked along the inner axis. Long sums are made of sums of pieces: a plain sum of 600 float32
 numbers, one after the other, was off by 40 units in the last place. Every output may be the memory of an input: results
 are made in the buffer and copied, which also spares LLVM the checks whether arrays overlap.
@@ -11,41 +12,56 @@ Letters: m maximum, s sum, t the buffer, p q r places in the output and the inpu
 in a row makes the whole row NaN, as in the formula with the maximum subtracted.
 """
 
-import numpy as np
-
 from . import vector_math as vm
 from .block import address, integer, number, pointer, shift, stack
 from .compiler import inline
-from .streaming import large, put, put_times, room
+from .streaming import large, put, put_less, put_times, room
+from .vector_exp import lowered, raised_exp
+from .vector_groups import folded, group_width, kept, load_group, spread_group
 from .vector_max import maximum
-from .vectors import fence
+from .vectors import fence, first, load, put_first, spread, store, total, width
 
 
 @inline
 def _exp(t, n):  # type: ignore[no-untyped-def]
-    """exp of the buffer in place, up to a full vector after its n elements."""
-    for j in range((n + 15) // 16 * 16):
-        t[j] = vm.exp(t[j])
+    """``raised_exp`` of the buffer in place, up to a full vector after its n elements."""
+    lanes, group = width(t), group_width(t)
+    whole = n // group * group
+    for j in range(0, whole, group):
+        store(shift(t, j), raised_exp(load_group(shift(t, j))))
+    for j in range(whole, n, lanes):
+        store(shift(t, j), raised_exp(load(shift(t, j))))
 
 
 @inline
-def _exp_sum(args, t, n):  # type: ignore[no-untyped-def]
-    """exp of the buffer in place, and its sum; up to a full vector after its n elements exp(-inf) = 0 is added."""
-    whole = (n + 15) // 16 * 16
-    for j in range(n, whole):
-        t[j] = number(args, -np.inf)
-    s = number(args, 0)
-    for j in range(whole):
-        v = vm.exp(t[j])
-        t[j] = v
-        s += v
-    return s
+def _exp_sum(args, t, x, m, n, keep):  # type: ignore[no-untyped-def]
+    """The sum of ``raised_exp`` of x - m, which are left in t if ``keep``."""
+    lanes, group, zero = width(x), group_width(x), number(args, 0)
+    less, sums, rest = spread_group(m), spread(zero), spread(m)
+    whole = n // group * group
+    for j in range(0, whole, group):
+        v = raised_exp(load_group(shift(x, j)) - less)
+        if keep:
+            store(shift(t, j), v)
+        sums = sums + folded(v)
+    for j in range(whole, n, lanes):
+        e = raised_exp(first(shift(x, j), n - j) - rest)
+        if keep:
+            put_first(shift(t, j), e, n - j)
+        sums = sums + kept(e, n - j)
+    return total(sums)
 
 
 @inline
 def _copy(p, t, n):  # type: ignore[no-untyped-def]
     for j in range(n):
         p[j] = t[j]
+
+
+@inline
+def _lower(t, n):  # type: ignore[no-untyped-def]
+    for j in range(n):
+        t[j] = lowered(t[j])
 
 
 @inline
@@ -84,7 +100,7 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
             q, u = shift(x, row * n), shift(t, row * n)
             s = _sum(u, n, number(args, 0))
             if logarithm:
-                m, s = tops[row], vm.log(s)
+                m, s = tops[row], vm.log(lowered(s))
                 for j in range(n):
                     u[j] = vm.minus_both(q[j], m, s)
             else:
@@ -94,27 +110,17 @@ def _rows(logarithm):  # type: ignore[no-untyped-def]
 
     @inline
     def long_row(args, y, x, n, t, past):  # type: ignore[no-untyped-def]
-        m, s, kept = maximum(x, n), number(args, 0), n <= 4096 and not logarithm
-        for start in range(0, n, 512):
-            q, size = shift(x, start), min(512, n - start)
-            u = shift(t, start if kept else 0)
-            for j in range(size):
-                u[j] = q[j] - m
-            s += _exp_sum(args, u, size)
-            if not (logarithm or kept):
-                _copy(shift(y, start), u, size)
+        m, s, in_buffer = maximum(x, n), number(args, 0), n <= 4096
+        piece = 32 * group_width(x)  # sums of 32 in each lane
+        for start in range(0, n, piece):
+            powers = t if in_buffer else y
+            s += _exp_sum(args, shift(powers, start), shift(x, start), m, min(piece, n - start), not logarithm)
         if logarithm:
-            s, start = vm.log(s), 0
-            while start < n:
-                p, q = shift(y, start), shift(x, start)
-                size = min(n - start, room(p, 512))
-                for j in range(size):
-                    t[j] = vm.minus_both(q[j], m, s)
-                put(p, t, size, past)
-                start += size
+            put_less(y, x, m, vm.log(lowered(s)), n, past)
+        elif in_buffer:
+            put_times(y, t, number(args, 1) / s, n, past)
         else:
-            scale, source = number(args, 1) / s, t if kept else y
-            put_times(y, source, scale, n, past and kept)
+            put_times(y, y, number(args, 1) / s, n, False)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         y, x, outer, n, in_cell = (
@@ -166,9 +172,9 @@ def _columns(logarithm):  # type: ignore[no-untyped-def]
                     v = q[j]
                     m[j] = v if v > m[j] else m[j]
             _fill(s, number(args, 0), width)
-            for first in range(0, n, 32):
+            for top in range(0, n, 32):
                 _fill(part, number(args, 0), width)
-                for k in range(first, min(n, first + 32)):
+                for k in range(top, min(n, top + 32)):
                     p, q = shift(y, start + k * inner), shift(x, start + k * inner)
                     for j in range(width):
                         t[j] = q[j] - m[j]
@@ -178,7 +184,7 @@ def _columns(logarithm):  # type: ignore[no-untyped-def]
                         _copy(p, t, width)
                 _add(s, part, width)
             for j in range(width):
-                s[j] = vm.log(s[j]) if logarithm else number(args, 1) / s[j]
+                s[j] = vm.log(lowered(s[j])) if logarithm else number(args, 1) / s[j]
             for k in range(n):
                 p, q = shift(y, start + k * inner), shift(x, start + k * inner)
                 if logarithm:
@@ -213,6 +219,7 @@ def _grad_rows(logarithm):  # type: ignore[no-untyped-def]
         if logarithm:
             _copy(t, y, n)
             _exp(t, n)
+            _lower(t, n)
 
     def kernel(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         dx, g, y = pointer(args, 0), pointer(args, 1), pointer(args, 2)
@@ -261,9 +268,9 @@ def _grad_columns(logarithm):  # type: ignore[no-untyped-def]
             width = min(128, inner - column)
             start = cell // blocks * n * inner + column
             _fill(s, number(args, 0), width)
-            for first in range(0, n, 32):
+            for top in range(0, n, 32):
                 _fill(t, number(args, 0), width)
-                for k in range(first, min(n, first + 32)):
+                for k in range(top, min(n, top + 32)):
                     q, r = shift(g, start + k * inner), shift(y, start + k * inner)
                     for j in range(width):
                         t[j] += q[j] if logarithm else q[j] * r[j]
@@ -274,6 +281,7 @@ def _grad_columns(logarithm):  # type: ignore[no-untyped-def]
                 if logarithm:
                     _copy(t, r, width)
                     _exp(t, width)
+                    _lower(t, width)
                     for j in range(width):
                         t[j] = q[j] - t[j] * s[j]
                 else:

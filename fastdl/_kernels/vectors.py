@@ -25,24 +25,24 @@ _INT32, _INT64, _BIT = ir.IntType(32), ir.IntType(64), ir.IntType(1)
 
 
 class Vector(types.Type):  # type: ignore[misc]
-    """The type of a register full of ``element``."""
+    """The type of so many registers full of ``element``: one, or the several of ``vector_groups.py``."""
 
-    def __init__(self, element: Any) -> None:
+    def __init__(self, element: Any, registers: int = 1) -> None:
         self.element = element
-        self.lanes = lanes(element.bitwidth // 8)
-        super().__init__(name=f"fastdl.Vector({element})")
+        self.registers = registers
+        super().__init__(name=f"fastdl.Vector({element}, {registers})")
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, vector: Vector) -> None:
-        super().__init__(manager, vector, ir_vector(vector.element))
+        super().__init__(manager, vector, ir_vector(vector.element, vector.registers))
 
 
-def ir_vector(element: Any) -> Any:
+def ir_vector(element: Any, registers: int = 1) -> Any:
     """LLVM's type of a vector of ``element``."""
     scalar = ir.FloatType() if element == types.float32 else ir.DoubleType()
-    return ir.VectorType(scalar, lanes(element.bitwidth // 8))
+    return ir.VectorType(scalar, registers * lanes(element.bitwidth // 8))
 
 
 def suffix(vector: Any) -> str:
@@ -72,9 +72,9 @@ def store_vector(builder: Any, value: Any, place: Any) -> Any:
 
 
 def stream_vector(builder: Any, value: Any, place: Any) -> None:
-    """As :func:`store_vector`, past the cache; ``place`` is a multiple of the vector's size."""
+    """As :func:`store_vector`, past the cache; ``place`` is a multiple of a register's size."""
     stored = store_vector(builder, value, place)
-    stored.align *= value.type.count
+    stored.align *= min(value.type.count, lanes(stored.align))
     stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INT32, 1)]))
 
 

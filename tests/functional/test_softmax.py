@@ -77,6 +77,20 @@ def test_large_numbers_do_not_overflow(shape, dtype):
 
 
 @BOTH
+@pytest.mark.parametrize("n", [2, 40, 600, 5000])
+def test_the_smallest_results_have_their_digits(n, dtype):
+    """Powers below the smallest normal number are not 0."""
+    lowest = np.log(np.finfo(dtype).smallest_subnormal.astype(np.float64))
+    x = np.zeros((3, n), dtype)
+    x[:, n // 2 :] = lowest + np.array([[1], [3], [5]])
+    for y in (F.softmax(x), np.ascontiguousarray(F.softmax(np.ascontiguousarray(x.T), axis=0).T)):
+        small = y[:, n // 2 :] * (n // 2) / np.finfo(dtype).smallest_subnormal
+        allowed = 0.6 * (n // 2) + np.exp([[1], [3], [5]]) * 1e-3
+        assert (np.abs(small - np.exp([[1.0], [3.0], [5.0]])) <= allowed).all()
+        assert n > 2 or (small > 0).all()
+
+
+@BOTH
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize("n", [3, 700])
 def test_lines_that_are_no_numbers(name, n, dtype):

@@ -60,3 +60,21 @@ def test_the_ends_and_what_is_not_a_number(squashed, dtype):
     np.testing.assert_array_equal(y["slope"], [0, 0.5, -0.5, np.nan, 0.5, -0.5, 0, np.nan] * 2)
     loss = np.array([np.log(2), np.inf, np.inf, np.nan, 5e29, 5e29, np.log(2), np.nan] * 2)
     np.testing.assert_allclose(y["loss"], loss, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize("name", ["sigmoid", "power"])
+def test_the_smallest_results_have_their_digits(launch, name, dtype):
+    """Also those below the smallest normal number, down to 0."""
+    wide, info = WIDER[dtype], np.finfo(dtype)
+    if np.finfo(wide).nmant < info.nmant + 8:
+        pytest.skip("NumPy has no higher precision than float64 here")
+    end = np.log(float(info.smallest_subnormal)) * 1.02
+    x = np.random.default_rng(0).uniform(end, 0, 1 << 16).astype(dtype)
+    right = np.exp(x.astype(wide)) / (1 + np.exp(x.astype(wide)) if name == "sigmoid" else 1)
+    exponent = np.maximum(np.frexp(right)[1] - 1, info.minexp) - info.nmant
+    error = np.abs(launch.each(name, x).astype(wide) - right) / np.ldexp(wide(1), exponent)
+    assert error.max() <= {"sigmoid": 2.5, "power": 1}[name], (x[error.argmax()], error.max())
+    assert (launch.each(name, x) == 0).any()
+    ends = launch.each(name, np.array([-np.inf, -1e30, np.nan, 0], dtype))
+    np.testing.assert_array_equal(ends, [0, 0, np.nan, 0.5 if name == "sigmoid" else 1])

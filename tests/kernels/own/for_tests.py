@@ -8,7 +8,9 @@ import numpy as np
 from fastdl._kernels import vectors as v
 from fastdl._kernels.block import integer, integers, number, pointer, real, shift
 from fastdl._kernels.compiler import inline
-from fastdl._kernels.vector_exp import exp
+from fastdl._kernels.streaming import each
+from fastdl._kernels.vector_erf import erf, gelu
+from fastdl._kernels.vector_exp import exp, lowered, raised_exp
 from fastdl._kernels.vector_max import maximum
 from fastdl._kernels.vector_squashing import logits_loss, logits_slope, sigmoid, tanh
 
@@ -195,3 +197,17 @@ def squash(args, lo, hi, worker):
         v.store(shift(pointer(args, 1), i), sigmoid(a))
         v.store(shift(pointer(args, 2), i), logits_loss(a, b))
         v.store(shift(pointer(args, 3), i), logits_slope(a, b))
+
+
+def _of_vectors(formula):
+    over = each(formula)
+
+    def kernel(args, lo, hi, worker):
+        """Slots: y, x, n, whether past the cache."""
+        over(pointer(args, 0), pointer(args, 1), integer(args, 2), integer(args, 3) != 0)
+
+    return kernel
+
+
+each_erf, each_gelu = _of_vectors(lambda x: erf(x)), _of_vectors(lambda x: gelu(x))
+each_sigmoid, each_power = _of_vectors(lambda x: sigmoid(x)), _of_vectors(lambda x: lowered(raised_exp(x)))
