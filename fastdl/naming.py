@@ -122,15 +122,25 @@ def check(caller: str, given: Iterable[str], function: Callable[..., Any]) -> No
 
 def unknown(caller: str, name: str, known: list[str]) -> TypeError:
     """The error for a keyword that is none of the known ones."""
+    return TypeError(f"{caller}: there is no argument {name}; {_remedy(name, known) or _all_of(known)}")
+
+
+def _all_of(known: list[str]) -> str:
+    return f"expected {', '.join(known)}" if known else "it takes no keywords"
+
+
+def hint(name: str, known: list[str]) -> str:
+    """``; `` and what was meant by a keyword that is none of the known ones, if that can be told, else nothing."""
+    found = _remedy(name, known)
+    return f"; {found}" if found else ""
+
+
+def _remedy(name: str, known: list[str]) -> str | None:
     meant = next((word for word in _ELSEWHERE.get(name, ()) if word in known), None)
     remedies = _REMEDIES | (_REMEDIES_OF_TRAINING if "optimizer" in known else {})
     if meant is None and name not in remedies:
         meant = _nearest(name, known)
-    if meant is not None:
-        remedy = f"did you mean {meant}?"
-    else:
-        remedy = remedies.get(name, f"expected {', '.join(known)}" if known else "it takes no keywords")
-    return TypeError(f"{caller}: there is no argument {name}; {remedy}")
+    return remedies.get(name) if meant is None else f"did you mean {meant}?"
 
 
 def named(function: Callable[P, R]) -> Callable[P, R]:

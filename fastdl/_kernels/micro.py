@@ -65,8 +65,8 @@ def tile(
 ) -> Any:
     """Compute a block of ``height`` rows and ``vectors`` vectors (see the file's docstring); groups, depth >= 1.
 
-    ``packed`` blocks (step_a 1, one group, b a panel, at least four terms) have the most vectors, none of which is cut
-    short, and ask for nothing ahead.
+    ``packed`` blocks (step_a 1, one group, b where its panel starts, at least four terms) have the most vectors, none
+    of which is cut short, and ask for nothing ahead.
     """
     vector = ir_vector(y.dtype)
 

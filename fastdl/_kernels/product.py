@@ -30,6 +30,8 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     masked = count < lanes
     packed = vectors == vectors_of_tile(y) and step_a == 1 and stride_b == panel and groups == 1 and depth >= 4
     packed = packed and not masked
+    if packed:
+        columns_b = shift(columns_b, table[0])  # the table is not looked at any more
     for block in range(blocks):
         # Blocks of nearly equal height: none of a row or two, whose sums would wait for each other.
         i, end = rows * block // blocks, rows * (block + 1) // blocks

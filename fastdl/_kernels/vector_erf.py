@@ -5,8 +5,7 @@ falls smoothly from 1/2. In double precision (1 + a) M(a) is a polynomial in t =
 of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x**2) erfc x", 1981; the coefficients interpolate
 at Chebyshev's points up to the a where the tail is 0: relative error 7e-18). In single precision M is a quotient of two
 polynomials in a, fitted there to 7e-9, whose coefficients are all positive, so that nothing cancels: one division
-instead of two, and two short chains of additions instead of a long one (measured: 23 cycles instead of 38 for eight
-gelu with AVX2). Then
+instead of two, and two short chains of additions instead of a long one. Then
 
     erf(x) = x + x p(x**2) near 0, else +-(1 - 2 e**(-x**2) M(sqrt(2) |x|)): within 1.5 units in the last place
     gelu(x) = max(x, 0) - |x| e**(-x**2 / 2) M(|x|), of which the smallest have their digits, too: within 5 units

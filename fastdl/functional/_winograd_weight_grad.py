@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._kernels import Argument, Buffer, Kernel
+from .._kernels import Argument, Kernel
 from .._kernels.machine import lanes, panel
-from ..ops import Lowering, Operand, Shape
+from ..ops import Lowering, Operand
 from ._conv_geometry import Geometry
 from ._lowering import add_parts, round_up
 from ._winograd import IMAGES, MOST_COLUMNS, PRODUCT, Filtering, odd, suits
@@ -209,7 +209,8 @@ class _WhereWrong(Lowering):
     """Launches that run only if one of the numbers ``wrong`` is not finite; on one thread, as nobody waits for them."""
 
     def __init__(self, lowering: Lowering, wrong: Operand) -> None:
-        self._lowering, self._wrong = lowering, wrong
+        super().__init__(lowering._builder, lowering._failures)
+        self._wrong = wrong
 
     def launch(
         self,
@@ -224,13 +225,4 @@ class _WhereWrong(Lowering):
     ) -> None:
         assert isinstance(dtypes, np.dtype)
         slots = [self._wrong, self._wrong.size, kernel.address(dtypes.name), *arguments]
-        self._lowering.launch(_WHERE_WRONG, dtypes, slots, cells=cells, work=0.0)
-
-    def scratch(self, shape: Shape, dtype: np.dtype[Any]) -> Operand:
-        return self._lowering.scratch(shape, dtype)
-
-    def worker_scratch(self, count: int, dtype: np.dtype[Any]) -> tuple[Buffer, int]:
-        return self._lowering.worker_scratch(count, dtype)
-
-    def constant(self, values: Sequence[int]) -> Buffer:
-        return self._lowering.constant(values)
+        super().launch(_WHERE_WRONG, dtypes, slots, cells=cells, work=0.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import init
 from .._kernels.loader import seconds_compiling
-from ..naming import unknown
+from ..naming import hint
 from ..ops import Array
 from ..training.fit import fit
 from ..training.given import samples_in_memory, targets_in_memory
@@ -115,9 +115,9 @@ def _refuse(others: dict[str, Any]) -> None:
         if name in inspect.signature(fit).parameters:
             raise TypeError(f"fit_many: {name} is not supported for many networks; train with model.fit to use it")
         taken = inspect.signature(fit_many).parameters
-        hint = unknown("fit_many", name, [other for other in taken if other != "others"])
+        meant = hint(name, [other for other in taken if other != "others"])
         raise TypeError(
-            f"{str(hint).split('; expected ')[0]}; what build takes belongs into settings: [{{{name!r}: ...}}]"
+            f"fit_many: there is no argument {name}{meant}; what build takes belongs into settings: [{{{name!r}: ...}}]"
         )
 
 

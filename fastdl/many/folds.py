@@ -83,9 +83,10 @@ def cross_validate(
 
     All networks are trained in one :func:`fit_many` and share X. ``folds``: how many parts, or pairs (rows to train on,
     rows to judge on). ``repeats``: how often the rows are divided anew. ``stratify``: each part gets its share of every
-    class; None does so for labels (N,) that are no floats. Fold k of repeat r is divided by seed + r and its networks
-    have the seed ``seed`` + r folds + k, whatever the setting, so that settings are compared alike; None draws a seed.
-    ``metrics`` besides the loss, and the accuracy that classes always have; ``options`` as of :func:`fit_many`.
+    class; None does so for labels (N,) that are no floats, unless an ``ignore_index`` leaves some out. Fold k of repeat
+    r is divided by seed + r and its networks have the seed ``seed`` + r folds + k, whatever the setting, so that
+    settings are compared alike; None draws a seed. ``metrics`` besides the loss, and the accuracy that classes always
+    have; ``options`` as of :func:`fit_many`.
 
     Returns :class:`fastdl.many.Scores`. A network that fails has NaN for its numbers.
 
@@ -116,8 +117,19 @@ def cross_validate(
         loss = _given("loss", setting, options)
         if loss is None:  # fit chooses between two, and what fits one of classes fits the other
             loss = "mse" if labels.dtype.kind == "f" else "cross_entropy"
+        losses.ignoring(losses.get(loss), _given("ignore_index", setting, options), "cross_validate")
         check_metrics(metrics, losses.get(loss), "cross_validate")
+    ignored = [_given("ignore_index", setting, options) for setting in settings]
+    if stratify is None and any(index is not None for index in ignored):
+        stratify = False  # labels that count for nothing are no class, of which each part could get its share
     pairs = [pair for repeat in range(count) for pair in _pairs(folds, labels, stratify, seed + repeat, len(x))]
+    for i, (setting, index) in enumerate(zip(settings, ignored, strict=True)):
+        for k, (_, rows) in enumerate(pairs):
+            if index is not None and len(rows) and np.all(labels[rows] == index):
+                raise ValueError(
+                    f"cross_validate: {named(i, setting)}: all labels to judge on in part {k} are {index}, which "
+                    "ignore_index leaves out; give fewer parts, or rows of your own in folds"
+                )
     every = [{"seed": seed + k, **setting, "rows": train} for setting in settings for k, (train, _) in enumerate(pairs)]
     networks = fit_many(build, every, x, labels, **options)
     known: dict[Hashable, Inference] = {}

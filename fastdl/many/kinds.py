@@ -132,10 +132,12 @@ class Kind:
 
     def counted(self, network: Network) -> int:
         """How many targets of an epoch count."""
+        if self.loss.ignore is None:
+            samples = len(self.encoded) if network.rows is None else len(network.rows)
+            return int(samples * math.prod(self.encoded.shape[1:]))
         encoded = self.encoded if network.rows is None else self.encoded[network.rows]
         encoding.check_counted(self.loss, encoded, len(self.classes or []))
-        ignored = 0 if self.loss.ignore is None else np.count_nonzero(encoded == len(self.classes or []))
-        return encoded.size - int(ignored)
+        return encoded.size - int(np.count_nonzero(encoded == len(self.classes or [])))
 
     def weight(self, network: Network) -> Array | None:
         """The weights of the samples for a network, None if all count the same."""

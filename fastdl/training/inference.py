@@ -86,13 +86,13 @@ class Inference:
         """The error of a model that does not take samples of this shape, in terms of all ``count`` that came, and what
         would make samples that it takes of them, if that is known."""
         told = self._refusal((count, *shape), dtype) or error
-        others = {"X[:, None], which adds the axis of channels": (1, *shape)}
+        others = {"X[:, None], with an axis more (for images that of channels)": (1, *shape)}
         if len(shape) == 3:
             others["X.transpose(0, 3, 1, 2), with the channels first"] = (shape[2], *shape[:2])
         others["X.reshape(len(X), -1)"] = (math.prod(shape),)
         for remedy, other in others.items():
             if shape and other != shape and self._refusal((1, *other), dtype) is None:
-                told.args = (f"{told}; the model takes {remedy}",)
+                told.args = (f"{told}; it would take {remedy}",)
                 break
         return told
 

@@ -197,6 +197,6 @@ class Loop:
 def _level_outside() -> int:
     """Where in the calls the caller of fastdl stands, for a warning of the function that asks."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastdl."):
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("fastdl."):
         level, frame = level + 1, frame.f_back
     return level

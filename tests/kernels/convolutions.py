@@ -19,6 +19,8 @@ CASES = {
     "zeros wider than the kernel": ((1, 2, 4, 5), (3, 2, 2, 2), 1, 3, 1, 1),
     "one tap and zeros": ((1, 3, 6, 40), (2, 3, 1, 1), (3, 2), 2, 1, 1),
     "rows taken apart": ((1, 3, 9, 70), (4, 3, 3, 3), 2, 1, 1, 1),
+    "planes of a line, phases of one tap": ((1, 3, 1, 21), (8, 3, 1, 3), (1, 2), 0, 1, 1),
+    "planes of a line, phases of one tap, both ways": ((1, 3, 8, 6), (16, 3, 3, 3), 2, 0, 1, 1),
     "phases without a tap": ((1, 2, 11, 37), (3, 2, 2, 1), 3, 0, 1, 1),
     "phases in order": ((1, 4, 5, 40), (6, 4, 1, 2), (1, 3), (0, 3), (1, 2), 1),
     "rows written without a tile": ((1, 2, 5, 260), (3, 2, 3, 3), 1, 1, 1, 1),

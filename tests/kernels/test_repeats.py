@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -131,25 +130,18 @@ def test_debug_nans_looks_at_known_calls_too():
 
 
 @pytest.mark.parametrize("columns", [4, 500])
-def test_several_threads_at_once(columns):
+def test_several_threads_at_once(columns, at_once):
     """With and without an arena and other threads; more than one runs the same program."""
     rng = np.random.default_rng(0)
     xs = [rng.standard_normal((64, 200)).astype(np.float32) for _ in range(4)]
     weight = rng.standard_normal((columns, 200)).astype(np.float32)
     expected = [F.dense(x, weight) for x in xs]
-    wrong = []
 
-    def work(x, y):
+    def work(i):
         for _ in range(200):
-            if not np.array_equal(F.dense(x, weight), y):
-                wrong.append(1)
+            np.testing.assert_array_equal(F.dense(xs[i], weight), expected[i])
 
-    threads = [threading.Thread(target=work, args=pair) for pair in zip(xs, expected, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    at_once(work, 4)
 
 
 def test_calls_may_be_forgotten_while_one_is_answered(monkeypatch):

@@ -78,7 +78,6 @@ def test_under_workqueue_the_caller_runs_all(run):
         """
 import threading, launch
 from fastdl._kernels import threads
-from fastdl._kernels.machine import Machine
 launch.check()
 assert threads.layer() == "workqueue" and threads.get_num_threads() == 2
 assert launch.who_ran() == [0]
@@ -94,7 +93,6 @@ for caller in callers: caller.join()
 FORK = """
 import os, launch
 from fastdl._kernels import threads
-from fastdl._kernels.machine import Machine
 assert launch.who_ran() == [0, 1]
 child = os.fork()
 if child == 0:
@@ -143,22 +141,12 @@ def test_a_forked_child_runs_all_itself(run, code):
     run(code, NUMBA_NUM_THREADS=2)
 
 
-def test_eight_python_threads_at_once(launch):
-    failures = []
+def test_eight_python_threads_at_once(launch, at_once):
+    def work(i):
+        for n in [5, 1000, 70_000, 100_000] * 10:
+            launch.check(n), launch.check(n, "float64")
 
-    def work():
-        try:
-            for n in [5, 1000, 70_000, 100_000] * 10:
-                launch.check(n), launch.check(n, "float64")
-        except AssertionError as error:
-            failures.append(error)
-
-    callers = [threading.Thread(target=work) for _ in range(8)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert not failures
+    at_once(work, 8)
 
 
 def test_narrow_vectors_make_a_launch_worth_more_parts(monkeypatch):

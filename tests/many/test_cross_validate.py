@@ -9,8 +9,13 @@ from fastdl import augment, nn, optim
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, (103, 2)).astype(np.float32)
 SIGNS = (POINTS[:, 0] > 0.5).astype(np.int64)
+PARTLY = np.where(np.arange(103) % 50 == 3, -1, SIGNS)  # two labels count for nothing
 IMAGES = RNG.uniform(0, 1, (103, 1, 3, 3)).astype(np.float32)
 VALUES = (POINTS[:, :1] - 2 * POINTS[:, 1:]).astype(np.float32)
+
+
+def two_classes():
+    return nn.Sequential(nn.Dense(2, 4), nn.Tanh(), nn.Dense(4, 2))
 
 
 def dense(width=4):
@@ -67,6 +72,11 @@ def test_values_and_given_folds():
         ({"folds": 40}, ValueError, "stratify=False"),
         ({"ignore_index": 0, "loss": "bce_with_logits"}, ValueError, "ignore_index is 0, but the loss is"),
         (
+            {"folds": [(range(50), range(50, 103)), (range(50), [3])], "y": PARTLY, "ignore_index": -1, "build": None},
+            ValueError,
+            "labels to judge on in part 1 are -1",
+        ),
+        (
             {"X": IMAGES, "augment": augment.RandomCrop(2), "build": None},
             ValueError,
             r"augment makes samples \(1, 2, 2\)",
@@ -97,3 +107,10 @@ def test_a_failed_network_has_no_score():
         )
     assert np.isnan([fold["loss"] for fold in scores.folds]).tolist() == [False, False, True, True]
     assert scores.best() == {"size": 4}
+
+
+def test_labels_that_count_for_nothing_are_no_class_to_divide_evenly():
+    scores = fd.cross_validate(two_classes, POINTS, PARTLY, folds=5, ignore_index=-1, epochs=1)
+    assert len(scores.folds) == 5 and all(np.isfinite(fold["loss"]) for fold in scores.folds)
+    with pytest.raises(ValueError, match="class -1 has 2"):
+        fd.cross_validate(two_classes, POINTS, PARTLY, folds=5, ignore_index=-1, epochs=1, stratify=True)

@@ -35,13 +35,13 @@ ENTRIES = {
 @pytest.mark.parametrize(
     ("model", "X", "words"),
     [
-        (images(), GREY, r"x has shape \(50, 12, 12\); expected four dimensions, NCHW; the model takes X\[:, None\]"),
+        (images(), GREY, r"x has shape \(50, 12, 12\); expected four dimensions, NCHW; it would take X\[:, None\]"),
         (
             images(3),
             COLOUR,
-            r"x \(6, 12, 12, 3\).*; the model takes X.transpose\(0, 3, 1, 2\), with the channels first",
+            r"x \(6, 12, 12, 3\).*; it would take X.transpose\(0, 3, 1, 2\), with the channels first",
         ),
-        (nn.Dense(144, 3), GREY, r"x \(50, 12, 12\).*; the model takes X.reshape\(len\(X\), -1\)"),
+        (nn.Dense(144, 3), GREY, r"x \(50, 12, 12\).*; it would take X.reshape\(len\(X\), -1\)"),
         (nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Dense(20, 3)), GREY[:, 0], r"X\[:, None\]"),
         (
             images(),

@@ -129,6 +129,13 @@ def test_divergence_is_warned_of_once():
     assert len(warned) == 1 and warned[0].filename == __file__
 
 
+def test_divergence_is_warned_of_from_code_without_a_module():
+    steepest = 2 * np.linalg.eigvalsh(X.T @ X / len(X)).max()
+    names = {"fit": nn.Dense(6, 1).fit, "X": X, "T": T, "slope": optim.SGD(1.05 * 2 / steepest)}
+    with pytest.warns(DivergenceWarning, match="in the first epoch"):
+        exec("fit(X, T, epochs=200, batch_size=None, optimizer=slope)", names)
+
+
 def test_debug_nans():
     def f(x):
         return np.sum(np.log(x))
