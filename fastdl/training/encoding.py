@@ -95,7 +95,8 @@ def encode(
                     ': one answer for each output; of one answer let the model have one output, or use "cross_entropy"'
                 )
             elif y.ndim == 1:
-                hint = '; for classes use loss="cross_entropy" and integer labels'
+                hint = '; for classes use loss="cross_entropy" and integer labels, y.astype(np.int64)'
+                hint += "; for values let the last layer have one output"
             raise ValueError(f"{caller}: y has shape {y.shape}; the model's outputs make {expected}{hint}")
         y = y.reshape(expected)
     if not y.dtype.isnative or (y.dtype.kind == "f" and y.dtype.itemsize not in (4, 8)):

@@ -149,7 +149,8 @@ class Loop:
             numbers = self._means(self._steps.source.count or 0, *row)
             self._history.append(numbers)
             self._warn(self._history.epochs - 1)
-        bar.show(self._history.epochs - 1, epochs, self._history.last)
+        if self._history.epochs:  # the first epoch of all may be the one that is not good
+            bar.show(self._history.epochs - 1, epochs, self._history.last)
 
     def _after(self, steps: int, bar: Bar) -> None:
         bar.advance(steps)
