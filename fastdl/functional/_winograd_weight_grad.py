@@ -210,7 +210,7 @@ class _WhereWrong(Lowering):
 
     def __init__(self, lowering: Lowering, wrong: Operand) -> None:
         super().__init__(lowering._builder, lowering._failures)
-        self._wrong = wrong
+        self._lowering, self._wrong = lowering, wrong
 
     def launch(
         self,
@@ -225,4 +225,4 @@ class _WhereWrong(Lowering):
     ) -> None:
         assert isinstance(dtypes, np.dtype)
         slots = [self._wrong, self._wrong.size, kernel.address(dtypes.name), *arguments]
-        super().launch(_WHERE_WRONG, dtypes, slots, cells=cells, work=0.0)
+        self._lowering.launch(_WHERE_WRONG, dtypes, slots, cells=cells, work=0.0)
