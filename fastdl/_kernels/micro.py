@@ -25,6 +25,7 @@ will read: rows of a b that is read in place lie on pages of their own, which th
 The last vector may be cut short: ``count`` says how many of its lanes there are, memory behind them is left alone.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from numba import types
@@ -32,6 +33,7 @@ from numba.extending import intrinsic
 
 from .bands import whole
 from .block import INT64
+from .generated import call_one_of
 from .machine import most_vectors
 from .micro_block import Block, most_rows
 from .vectors import ir_vector
@@ -72,7 +74,6 @@ def tile(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         height, vectors, masked, packed, *arguments = values
-        end = builder.append_basic_block("tile_end")
         most = most_vectors()
         # One number for all that selects the function: rows, then vectors, or one more than the most for packed terms,
         # then whether the last vector is cut short.
@@ -80,17 +81,16 @@ def tile(
         kind = builder.add(
             builder.mul(kind, whole(2)), builder.zext(builder.icmp_signed("!=", masked, whole(0)), INT64)
         )
-        choice = builder.switch(builder.add(builder.mul(height, whole(16)), kind), end)
-        for number, cut in [(n, cut) for n in range(1, most + 1) for cut in (0, 1)] + [(most + 1, 0)]:
-            width = min(number, most)
-            for rows in range(1, most_rows(width) + 1):
-                block = Block(builder.module, vector, rows, width, masked=cut == 1, packed=number > most)
-                here = builder.append_basic_block(f"tile_{rows}x{number}_{cut}")
-                choice.add_case(whole(16 * rows + 2 * number + cut), here)
-                builder.position_at_end(here)
-                builder.call(block.function, arguments)
-                builder.branch(end)
-        builder.position_at_end(end)
+        choice = builder.add(builder.mul(height, whole(16)), kind)
+
+        def blocks() -> Iterator[tuple[int, Any]]:
+            for number, cut in [(n, cut) for n in range(1, most + 1) for cut in (0, 1)] + [(most + 1, 0)]:
+                width = min(number, most)
+                for rows in range(1, most_rows(width) + 1):
+                    block = Block(builder.module, vector, rows, width, masked=cut == 1, packed=number > most)
+                    yield 16 * rows + 2 * number + cut, block.function
+
+        call_one_of(builder, choice, blocks(), arguments)
         return context.get_dummy_value()
 
     integer, pointer, table_type = types.intp, y, types.CPointer(types.int64)

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from .bands import whole
 from .block import INT64
+from .generated import internal_function
 from .machine import machine
 from .prefetch import ask_for
 from .vectors import (
@@ -74,10 +75,7 @@ class Block:
         self.vector, self.height, self.vectors = vector, height, vectors
         scalar = vector.element
         name = f"fastdl_{'packed_' if packed else ''}tile_{height}x{vectors}{'_end' if masked else ''}_{suffix(vector)}"
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), _Places.kinds(scalar)), name)
-        self.function.linkage = "internal"
-        self.function.attributes.add("noinline")
-        self.function.attributes.add("nounwind")
+        self.function = internal_function(module, name, _Places.kinds(scalar))
         self.at = _Places(self.function.args)
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.mask = lane_mask(self.builder, vector, self.at.count) if masked else None

@@ -15,11 +15,3 @@ def squares(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             v = np.float64(x[i])
             total += v * v
         part[cell] = total
-
-
-def add(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y = the sum of the parts. One cell. Slots: y, part, how many."""
-    part, total = doubles(args, 1), 0.0
-    for cell in range(integer(args, 2)):
-        total += part[cell]
-    doubles(args, 0)[0] = total

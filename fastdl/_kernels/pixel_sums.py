@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from .bands import whole
 from .block import INT64
+from .generated import call_one_of, internal_function
 from .machine import sums_block
 from .vectors import ir_vector, lane_mask, load_first, load_vector, multiply_add, store_vector, suffix
 
@@ -32,10 +33,7 @@ class _Sums:
         tables = {"offsets": INT64.as_pointer()}
         kinds = [scalar if name in _POINTERS else tables.get(name, INT64) for name in _NAMES]
         name = f"fastdl_pixel_sums_{images}x{taps}_{suffix(kind)}"
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        self.function.linkage = "internal"
-        self.function.attributes.add("noinline")
-        self.function.attributes.add("nounwind")
+        self.function = internal_function(module, name, kinds)
         self.at = dict(zip(_NAMES, self.function.args, strict=True))
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         # LLVM turns these places, which only loads and stores refer to, into registers.
@@ -103,18 +101,11 @@ def pixel_sums(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         images, taps, *arguments = values
-        end = builder.append_basic_block("pixel_sums_end")
-        choice = builder.switch(builder.add(builder.mul(images, whole(8)), taps), end)
+        choice = builder.add(builder.mul(images, whole(8)), taps)
         most_images, most_taps = sums_block()
-        for i in range(1, most_images + 1):
-            for t in range(1, most_taps + 1):
-                block = _Sums(builder.module, kind, i, t)
-                here = builder.append_basic_block(f"pixel_sums_{i}x{t}")
-                choice.add_case(whole(8 * i + t), here)
-                builder.position_at_end(here)
-                builder.call(block.function, arguments)
-                builder.branch(end)
-        builder.position_at_end(end)
+        sizes = [(i, t) for i in range(1, most_images + 1) for t in range(1, most_taps + 1)]
+        blocks = ((8 * i + t, _Sums(builder.module, kind, i, t).function) for i, t in sizes)
+        call_one_of(builder, choice, blocks, arguments)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, *kinds), codegen

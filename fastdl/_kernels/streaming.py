@@ -30,12 +30,18 @@ def room(y, size):  # type: ignore[no-untyped-def]
 
 
 @inline
+def _head(y, n):  # type: ignore[no-untyped-def]
+    """How many of n numbers at y come before its first aligned vector."""
+    lanes, itemsize = width(y), address(shift(y, 1)) - address(y)
+    return min(n, (lanes - address(y) // itemsize % lanes) % lanes)
+
+
+@inline
 def put(y, t, n, past):  # type: ignore[no-untyped-def]
     """The n numbers of the buffer t to y, ``past`` the cache or not."""
     whole = 0
     if past:
-        lanes, itemsize = width(y), address(shift(y, 1)) - address(y)
-        head = min(n, (lanes - address(y) // itemsize % lanes) % lanes)
+        lanes, head = width(y), _head(y, n)
         for j in range(head):
             y[j] = t[j]
         whole = head + (n - head) // lanes * lanes
@@ -50,8 +56,7 @@ def put_times(y, t, scale, n, past):  # type: ignore[no-untyped-def]
     """As :func:`put`, n numbers each times ``scale``."""
     whole = 0
     if past:
-        lanes, itemsize, factor = width(y), address(shift(y, 1)) - address(y), spread(scale)
-        head = min(n, (lanes - address(y) // itemsize % lanes) % lanes)
+        lanes, factor, head = width(y), spread(scale), _head(y, n)
         for j in range(head):
             y[j] = t[j] * scale
         whole = head + (n - head) // lanes * lanes
@@ -66,8 +71,7 @@ def put_less(y, x, a, b, n, past):  # type: ignore[no-untyped-def]
     """y = (x - a) - b of n numbers, in this order: x - (a + b) would lose the digits of b where a is large."""
     lanes, most, more, head = width(y), spread(a), spread(b), 0
     if past:
-        itemsize = address(shift(y, 1)) - address(y)
-        head = min(n, (lanes - address(y) // itemsize % lanes) % lanes)
+        head = _head(y, n)
         if head:
             put_first(y, rounded(first(x, head) - most) - more, head)
     whole = head + (n - head) // lanes * lanes
@@ -89,8 +93,7 @@ def each(formula):  # type: ignore[no-untyped-def]
     def over(y, x, n, past):  # type: ignore[no-untyped-def]
         lanes, group, head = width(y), group_width(y), 0
         if past:
-            itemsize = address(shift(y, 1)) - address(y)
-            head = min(n, (lanes - address(y) // itemsize % lanes) % lanes)
+            head = _head(y, n)
             if head:
                 put_first(y, f(first(x, head)), head)
         whole = head + (n - head) // group * group

@@ -20,6 +20,7 @@ from numba.extending import intrinsic
 
 from .bands import whole
 from .block import INT64
+from .generated import call_one_of, internal_function
 from .machine import most_vectors
 from .prefetch import ask_for
 from .vectors import (
@@ -50,10 +51,7 @@ class _Stripe:
         scalar = vector.element
         kinds = [scalar.as_pointer() if name in _POINTERS else scalar if name == "start" else INT64 for name in _NAMES]
         name = f"fastdl_sweep_{'narrow' if narrow else 'edge' if edge else 'inside'}{vectors}_{suffix(vector)}"
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        self.function.linkage = "internal"
-        self.function.attributes.add("noinline")
-        self.function.attributes.add("nounwind")
+        self.function = internal_function(module, name, kinds)
         self.at = dict(zip(_NAMES, self.function.args, strict=True))
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.store_mask = lane_mask(self.builder, vector, self.at["count"]) if narrow else None
@@ -185,18 +183,16 @@ def sweep(
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         vectors, edge, *arguments = values
         narrow = builder.icmp_signed("<", arguments[-1], whole(vector.count))
-        end = builder.append_basic_block("sweep_end")
         # One number for all that selects the function; 0: a stripe narrower than a vector.
         kind = builder.add(builder.mul(vectors, whole(2)), edge)
-        choice = builder.switch(builder.select(narrow, whole(0), kind), end)
-        for number in (0, *range(2, 2 * most_vectors() + 2)):
-            stripe = _Stripe(builder.module, vector, max(1, number // 2), number % 2 == 1 or number == 0, number == 0)
-            here = builder.append_basic_block(f"sweep_{number}")
-            choice.add_case(whole(number), here)
-            builder.position_at_end(here)
-            builder.call(stripe.function, arguments)
-            builder.branch(end)
-        builder.position_at_end(end)
+        choice = builder.select(narrow, whole(0), kind)
+
+        def stripe(number: int) -> Any:
+            narrow = number == 0
+            return _Stripe(builder.module, vector, max(1, number // 2), narrow or number % 2 == 1, narrow).function
+
+        numbers = (0, *range(2, 2 * most_vectors() + 2))
+        call_one_of(builder, choice, ((number, stripe(number)) for number in numbers), arguments)
         return context.get_dummy_value()
 
     kinds = [target if name in _POINTERS else start if name == "start" else types.intp for name in _NAMES]

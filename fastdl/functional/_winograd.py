@@ -34,7 +34,7 @@ PRODUCT = Kernel("product", "block")
 _TILES, _LEAST_TILES = 48, 16  # of a strip; 24 to 96 cost the same within 5 %, 16 cost up to 10 % more
 _MOST_TILES = 128  # of the tiles for which a block of output channels is computed
 _ENOUGH_CELLS, _FEW_CELLS = 16, 8
-MOST_COLUMNS = 64  # of tiles, in one row of a strip
+_MOST_COLUMNS = 64  # of tiles, in one row of a strip
 _PANEL_BYTES = 16 * 2**20  # of U; more is not read again and again
 _CHUNK = 128  # input channels whose weights are transformed at a time: 1.2 MB; 64 and 256 cost up to 10 % more
 
@@ -59,8 +59,27 @@ class Filtering(NamedTuple):
     backwards: bool  # the weight is (C, O, 3, 3) and its taps are read backwards, else (O, C, 3, 3)
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles of a result."""
+        return -(-self.out_height // 4), -(-self.out_length // 4)
+
+    @property
     def tiles(self) -> int:
-        return self.images * -(-self.out_height // 4) * -(-self.out_length // 4)
+        down, across = self.grid
+        return self.images * down * across
+
+    @property
+    def pieces(self) -> tuple[int, int]:
+        """How a row of tiles is cut: columns of a piece, and how many pieces."""
+        across = self.grid[1]
+        columns = -(-across // -(-across // _MOST_COLUMNS))
+        return columns, -(-across // columns)
+
+    def table(self, rows: int, columns: int, pieces: int) -> list[int]:
+        """What kernels read first: sizes, and those of strips of so many rows and columns of tiles."""
+        down, across = self.grid
+        sizes = [self.in_channels, self.out_channels, self.height, self.length, self.out_height, self.out_length]
+        return [*sizes, self.top, self.left, down, across, rows, columns, pieces, self.images * down]
 
 
 def pays(s: Filtering, dtype: np.dtype[np.generic], *, prepared: bool = False) -> bool:
@@ -128,10 +147,7 @@ class _Cut(NamedTuple):
 
 
 def _cut(s: Filtering, itemsize: int) -> _Cut:
-    across, rows = -(-s.out_length // 4), s.images * -(-s.out_height // 4)
-    pieces = -(-across // MOST_COLUMNS)
-    columns = -(-across // pieces)
-    pieces = -(-across // columns)
+    (columns, pieces), rows = s.pieces, s.images * s.grid[0]
     block = panel(itemsize)
     most = max(1, _TILES // columns)
     while most > 1 and -(-rows // most) * pieces < _ENOUGH_CELLS and (most - 1) * columns >= _LEAST_TILES:
@@ -185,9 +201,7 @@ def _sizes(s: Filtering, cut: _Cut, pitch_u: int, itemsize: int) -> tuple[list[i
     pixels = 16 * cut.tiles * n
     parts = [strip, between, 36 * pitch_v if cut.whole else 0, 36 * pitch_m, pixels, 0 if cut.whole else 36 * pitch_u]
     starts = [sum(parts[: i + 1]) for i in range(len(parts))]
-    down, across = -(-s.out_height // 4), -(-s.out_length // 4)
-    table = [s.in_channels, s.out_channels, s.height, s.length, s.out_height, s.out_length, s.top, s.left]
-    table += [down, across, cut.rows, cut.columns, cut.pieces, s.images * down, pitch_v, pitch_u, pitch_m]
+    table = [*s.table(cut.rows, cut.columns, cut.pieces), pitch_v, pitch_u, pitch_m]
     table += [*_steps(s), int(s.backwards), cut.block, *starts[:5], s.in_channels]
     return table, starts[5]
 

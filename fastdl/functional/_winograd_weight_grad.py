@@ -22,7 +22,7 @@ from .._kernels.machine import lanes, panel
 from ..ops import Lowering, Operand
 from ._conv_geometry import Geometry
 from ._lowering import add_parts, round_up
-from ._winograd import IMAGES, MOST_COLUMNS, PRODUCT, Filtering, odd, suits
+from ._winograd import IMAGES, PRODUCT, Filtering, odd, suits
 
 _GRADIENTS, _WEIGHT_GRAD = Kernel("winograd_gradient", "gradients"), Kernel("winograd_gradient", "weight_grad")
 _WHERE_WRONG = Kernel("winograd_gradient", "where_wrong")
@@ -100,10 +100,7 @@ class _Cut(NamedTuple):
 
 def _cut(s: Filtering, itemsize: int) -> _Cut:
     n = lanes(itemsize)
-    across, rows = -(-s.out_length // 4), s.images * -(-s.out_height // 4)
-    pieces = -(-across // MOST_COLUMNS)
-    columns = -(-across // pieces)
-    pieces = -(-across // columns)
+    (columns, pieces), rows = s.pieces, s.images * s.grid[0]
     chunks = _CHUNKS
     while chunks >= _FEW_CHUNKS and (rows < chunks or s.tiles < chunks * _LEAST_TILES):
         chunks //= 2
@@ -147,9 +144,7 @@ def _sizes(s: Filtering, cut: _Cut, itemsize: int) -> tuple[list[int], int]:
     own_v, own_z = (36 * pitch if cut.whole else 0 for pitch in pitches[:2])
     parts = [strip, between, own_v, 36 * pitches[2], own_z, squares]
     starts = [sum(parts[: i + 1]) for i in range(len(parts))]
-    down, across = -(-s.out_height // 4), -(-s.out_length // 4)
-    table = [s.in_channels, s.out_channels, s.height, s.length, s.out_height, s.out_length, s.top, s.left]
-    table += [down, across, cut.rows, cut.columns, cut.pieces, s.images * down, *pitches, 0, step_z]
+    table = [*s.table(cut.rows, cut.columns, cut.pieces), *pitches, 0, step_z]
     table += [cut.out_block, cut.in_block, *starts[:5], step_v]
     return table, starts[5]
 

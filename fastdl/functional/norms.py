@@ -18,7 +18,7 @@ def _lower(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) 
     part = y if count == 1 else lowering.scratch((max(1, count),), _FLOAT64)
     lowering.launch(Kernel("norms", "squares"), x.dtype, [part, x, x.size], cells=count, work=0.3 * x.size)
     if count != 1:
-        lowering.launch(Kernel("norms", "add"), _FLOAT64, [y, part, count], cells=1, work=count)
+        lowering.launch(Kernel("losses", "total"), _FLOAT64, [y, part, count, 1], cells=1, work=count)
 
 
 def _vjp(grads: Any, inputs: Any, outputs: Any) -> tuple[Any]:

@@ -141,8 +141,8 @@ def cross_validate(
         places.append({**{key: value for key, value in given.items() if key not in ("rows", "seed")}, **place})
         inference = known.setdefault(of_model(network, x, 1, x.shape[1:]), Inference(network)).of(network)
         failed = i in networks.errors
-        ignored = _given("ignore_index", given, options)
-        numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics, ignored))
+        index = ignored[i // len(pairs)]
+        numbers.append({} if failed else _score(network, inference, x, labels, pairs[k][1], metrics, index))
     nothing = dict.fromkeys(next(found for found in numbers if found), float("nan"))
     scored = [{**place, **nothing, **found} for place, found in zip(places, numbers, strict=True)]
     return Scores([dict(setting) for setting in settings], networks, scored, list(nothing))
