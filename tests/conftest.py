@@ -69,4 +69,4 @@ def _threads_as_before():
     yield
     from fastdl._kernels import threads
 
-    threads._default = None
+    threads.set_num_threads(threads.most())

@@ -9,6 +9,7 @@ of that size lies in an arena, which comes back when the last array that looks a
 import math
 import os
 import threading
+from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 ALIGNMENT = 64
 KEPT_BYTES = 256 * 2**20
 LARGE_BYTES = 16 * 2**20
+PARKED_BYTES = 2**20
 
 
 class Arena(NamedTuple):
@@ -27,6 +29,7 @@ class Arena(NamedTuple):
 
 
 _free: dict[int, list[Arena]] = {}
+_parked: dict[int, tuple[Arena, "array[int]"]] = {}
 _kept = 0
 _lock = threading.RLock()  # re-entrant: the garbage collector may finish a run inside ``take``
 if hasattr(os, "register_at_fork"):
@@ -69,6 +72,21 @@ def give(arena: Arena) -> None:
             _kept = 0
         _free.setdefault(size, []).append(arena)
         _kept += size
+
+
+def parked(nbytes: int) -> int:
+    """The address of a word with the place of an arena of at least so many bytes, for compiled code.
+
+    That takes the arena by setting the word to 0, holding the interpreter's lock, and puts its place back afterwards;
+    who finds 0 has to :func:`take` one. There is one of each size, for all programs that need one so large, and it is
+    kept: so they are small.
+    """
+    size = _size_class(nbytes)
+    with _lock:
+        if size not in _parked:
+            arena = take(nbytes)
+            _parked[size] = arena, array("q", [arena.place])
+        return _parked[size][1].buffer_info()[0]
 
 
 class _Lease(np.ndarray[tuple[int], np.dtype[np.uint8]]):

@@ -137,15 +137,13 @@ class Program:
         # For those who fill blocks of their own: what a block begins with, and where the constants are.
         self.entry = [*self._header, self._constant_place]
         self.slots, self.bases = len(slots), FIRST_FREE_BASE + bases
-        self._most_parts = max(parts, default=1)
+        self.most_parts = max(parts, default=1)
         self._failures = tuple(failures)
         self.work = work
-        self._seconds = 3e-9 * work  # of a step: the estimate, generously, until one was timed; then the least
-        self._timed = False
+        self.pace = threads.Pace(3e-9 * work)
         self.prologue = prologue  # so many launches at the start are the prologue
         self._idle: list[_Block] = []  # of finished runs: as many as there were runs at once
         self.arena_bytes = arena_bytes
-        self.alone = self._most_parts == 1 and not arena_bytes  # it needs neither other threads nor an arena
 
     def run(self, bases: Sequence[int], steps: int = 1) -> None:
         """Run ``steps`` steps with these addresses as external bases. Raises what a kernel reported."""
@@ -215,7 +213,7 @@ class Program:
         for base in bases:
             slots[at] = base
             at += 1
-        run_threads = 1 if self._most_parts == 1 else min(threads.get_num_threads(), self._most_parts)
+        run_threads = 1 if self.most_parts == 1 else min(threads.get_num_threads(), self.most_parts)
         parallel_for = threads.parallel_for() if run_threads > 1 else 0
         slots[THREADS] = run_threads if parallel_for else 1
         if parallel_for:
@@ -228,13 +226,7 @@ class Program:
             block.slots[THREADS] = 1
         start = time.perf_counter()
         self._drive(block, steps)
-        seconds = (time.perf_counter() - start) / steps
-        if together:
-            threads.ran(seconds, self._seconds)
-        elif self._timed:  # what lies in the arrays counts, too (a mask may hide all keys): then this is the news
-            self._seconds = max(self._seconds, seconds / threads.SLOW)
-        self._seconds = min(self._seconds, seconds) if self._timed else seconds
-        self._timed = True
+        self.pace.timed((time.perf_counter() - start) / steps, together)
 
     def _drive(self, block: "_Block", steps: int) -> None:
         block.slots[BLOCK_STATUS] = 0  # Ctrl-C may have come before the last status was read

@@ -16,7 +16,7 @@ from . import words as w
 from .block import INT64, address, integers_at, shift, stack_integers
 from .block import call as run_kernel
 from .compiler import inline
-from .launches import BLOCKS_BASE, FIRST_FREE_BASE, STATUS_BASE
+from .launches import ARENA_BASE, BLOCKS_BASE, FIRST_FREE_BASE, STATUS_BASE
 from .words import MOST_ARRAYS, MOST_BLOCK
 
 
@@ -99,8 +99,59 @@ def _names_agree(table, record, names, count):  # type: ignore[no-untyped-def]
 
 
 @inline
+def _now(table):  # type: ignore[no-untyped-def]
+    """Nanoseconds of the clock that ``threads.py`` goes by."""
+    reading = ask(table[w.CALL], table[w.CLOCK], 0, 0, 0)
+    nanoseconds = ask(table[w.NUMBER], reading, 0, 0, 0)
+    ask(table[w.DECREASE], reading, 0, 0, 0)
+    return nanoseconds
+
+
+@inline
+def _threads(table):  # type: ignore[no-untyped-def]
+    """How many threads compute: ``threads.get_num_threads``."""
+    chosen = stack_integers(0, 1)
+    chosen[0] = 0
+    ask(table[w.VARIABLE], table[w.CHOSEN], 0, address(chosen), 0)
+    count = integers_at(table[w.SHARED])[w.DEFAULT]
+    if chosen[0] != table[w.NONE]:
+        count = ask(table[w.NUMBER], chosen[0], 0, 0, 0)
+    ask(table[w.DECREASE], chosen[0], 0, 0, 0)
+    return count
+
+
+@inline
 def _drive(table, record, arrays, status):  # type: ignore[no-untyped-def]
-    """Fill the driver's block and call it; what a kernel reported comes to ``status``."""
+    """Call the driver. What a kernel reported comes to ``status``, and behind it how long it took if it was held up.
+
+    False if it takes Python to do it: to start the pool, to find an arena, or after a stall.
+    """
+    threads, shared, start = record[w.PARTS], integers_at(table[w.SHARED]), 0
+    if threads > 1:
+        threads = 1 if shared[w.POOL] < 0 else min(threads, _threads(table))
+        if threads > 1:
+            start = _now(table)
+            if shared[w.POOL] == 0 or start < shared[w.ALONE_UNTIL] or integers_at(record[w.PACE])[0] == 0:
+                return False
+    memory, parked = 0, integers_at(record[w.ARENA])
+    if record[w.ARENA]:
+        memory = parked[0]
+        if memory == 0:
+            return False
+        parked[0] = 0
+    _fill_and_run(table, record, arrays, threads, memory, status)
+    if record[w.ARENA]:
+        parked[0] = memory
+    if start and status[0] == 0:
+        took, pace = _now(table) - start, integers_at(record[w.PACE])
+        if took > w.SLOW * pace[0] + w.STALL:
+            status[1] = took
+        pace[0] = max(1, min(pace[0], took))
+    return True
+
+
+@inline
+def _fill_and_run(table, record, arrays, threads, memory, status):  # type: ignore[no-untyped-def]
     block, template = stack_integers(0, MOST_BLOCK), integers_at(record[w.TEMPLATE])
     bases = record[w.BASES]
     for i in range(w.BLOCK_BASES + FIRST_FREE_BASE):
@@ -110,6 +161,12 @@ def _drive(table, record, arrays, status):  # type: ignore[no-untyped-def]
     blocks_place = base_place + 8 * bases
     block[w.BASES_AT], block[w.BLOCKS_AT], block[w.STATUS_AT] = base_place, blocks_place, status_place
     block[w.BLOCK_BASES + STATUS_BASE], block[w.BLOCK_BASES + BLOCKS_BASE] = status_place, blocks_place
+    block[w.BLOCK_BASES + ARENA_BASE] = memory
+    block[w.THREADS], block[w.THREADS + 1], block[w.THREADS + 2] = (
+        threads,
+        table[w.TASK],
+        integers_at(table[w.SHARED])[w.POOL],
+    )
     for i in range(bases - FIRST_FREE_BASE):
         x = arrays[i]
         block[w.BLOCK_BASES + FIRST_FREE_BASE + i] = 0 if x == table[w.NONE] else _own(x)[w.DATA]
@@ -125,18 +182,19 @@ def _drive(table, record, arrays, status):  # type: ignore[no-untyped-def]
 @inline
 def _run(table, record, arrays, count):  # type: ignore[no-untyped-def]
     """Whether all went well; else Python has an exception to raise."""
-    if record[w.RUN]:
-        done = ask(table[w.CALL], record[w.RUN], address(arrays), count, 0)
-    else:
-        status = stack_integers(0, 1)
-        _drive(table, record, arrays, status)
-        if status[0] == 0:
+    status = stack_integers(0, 2)
+    status[0], status[1] = 0, 0
+    if record[w.PARTS] and _drive(table, record, arrays, status):
+        if status[0] == 0 and status[1] == 0:
             return True
-        status[0] = ask(table[w.INTEGER], status[0], 0, 0, 0)
+        told = record[w.FAIL] if status[0] else record[w.HELD_UP]
+        status[0] = ask(table[w.INTEGER], status[0] + status[1], 0, 0, 0)  # one of them is 0
         if status[0] == 0:
             return False
-        done = ask(table[w.CALL], record[w.FAIL], address(status), 1, 0)
+        done = ask(table[w.CALL], told, address(status), 1, 0)
         ask(table[w.DECREASE], status[0], 0, 0, 0)
+    else:
+        done = ask(table[w.CALL], record[w.RUN], address(arrays), count, 0)
     if done:
         ask(table[w.DECREASE], done, 0, 0, 0)
     return done != 0

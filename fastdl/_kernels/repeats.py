@@ -10,21 +10,24 @@ import functools
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..debugging import ACTIVE
+from . import arena, threads
 from . import words as w
 from .addresses import HEAD, address_of
 from .loader import Kernel
 from .program import Program
 
-_CALL, _WALK = Kernel("repeat", "call"), Kernel("walk", "walk")
+_CALL, _WALK, _TASK = Kernel("repeat", "call"), Kernel("walk", "walk"), Kernel("walk", "task")
 _FAST_WITH_KEYWORDS = 0x80 | 0x02  # METH_FASTCALL | METH_KEYWORDS
 _LONG_WORK = 5_000  # nanoseconds of a program while which other Python threads may run; to let them costs some 100
 _MOST = 1024  # calls that are known: then all are forgotten, and those that are still made are soon learnt again
+_clock = time.perf_counter_ns
 _OPTIONS = (type(None), bool, int, float, str)  # types of options that compare by value
 
 _Result: TypeAlias = tuple[Callable[..., Any], tuple[tuple[int, ...], np.dtype[Any]]]
@@ -72,13 +75,17 @@ class _Keeper:
             raise program.failure(status)
 
         self.template, self.run, self.fail = program.template(), program.run_on, fail
+        self.held_up = program.pace.held_up
         self.dtypes = [x.dtype for x in inputs if x is not None]
         self.others = caller, program, results, dict(options)
-        driven = program.alone and len(self.template) + program.slots <= w.MOST_BLOCK
+        driven = len(self.template) + program.slots <= w.MOST_BLOCK and program.arena_bytes <= arena.PARKED_BYTES
         head = [0] * w.KEY
         head[w.HASH], head[w.OWNER], head[w.KEEPER] = _hash(hashed), owner, id(self)
         head[w.PLACES], head[w.NAMES], head[w.RESULTS] = len(inputs), len(options), len(results)
-        head[w.RUN], head[w.FAIL] = 0 if driven else id(self.run), id(self.fail)
+        head[w.RUN], head[w.FAIL], head[w.HELD_UP] = id(self.run), id(self.fail), id(self.held_up)
+        head[w.PARTS] = program.most_parts if driven else 0
+        head[w.PACE] = program.pace.word.buffer_info()[0]
+        head[w.ARENA] = arena.parked(program.arena_bytes) if driven and program.arena_bytes else 0
         head[w.TEMPLATE], head[w.BASES] = address_of(self.template), program.bases
         head[w.LONG] = int(program.work >= _LONG_WORK)
         self.record = np.array([*head, *key], np.int64)
@@ -116,6 +123,7 @@ def _table() -> np.ndarray[Any, Any] | None:
         return None
     table = np.zeros(w.BUCKETS + w.BUCKET_COUNT, np.int64)
     table[[w.CHECKING, w.NONE, w.ARRAY]] = id(ACTIVE), id(None), id(np.ndarray)
+    table[[w.CLOCK, w.CHOSEN, w.SHARED]] = id(_clock), id(threads.override), threads.shared.buffer_info()[0]
     functions = {
         w.CALL: "PyObject_Vectorcall",
         w.TUPLE: "PyTuple_New",
@@ -125,10 +133,16 @@ def _table() -> np.ndarray[Any, Any] | None:
         w.TAKE_UP: "PyEval_RestoreThread",
         w.EQUAL: "PyObject_RichCompareBool",
         w.INTEGER: "PyLong_FromSsize_t",
+        w.NUMBER: "PyLong_AsSsize_t",
+        w.VARIABLE: "PyContextVar_Get",
     }
     for place, name in functions.items():
         table[place] = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
-    table[w.DRIVER], table[w.ITEMS] = _WALK.address("int64"), tuple.__basicsize__
+    table[w.DRIVER], table[w.TASK], table[w.ITEMS] = (
+        _WALK.address("int64"),
+        _TASK.address("int64"),
+        tuple.__basicsize__,
+    )
     return table
 
 

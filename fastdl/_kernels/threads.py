@@ -12,23 +12,24 @@ import importlib
 import numbers
 import os
 import time
+from array import array
 from collections.abc import Iterator
 
 from .machine import machine
+from .words import ALONE_UNTIL, DEFAULT, POOL, SLOW, STALL
 
 # A launch goes to several threads only if each gets at least this much work, in units of about a nanosecond: a
 # parallel region costs about 2 us. The choice depends on shapes and the processor only and never changes the result.
 WORK_PER_PART: float = 10_000
 
-_override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_threads", default=None)
-_default: int | None = None
+MOST = 256
+
+override: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdl_threads", default=None)
+shared = array("q", [0, MOST, 0])  # read by compiled code, too: see ``words.py``
 _forked = False
 
-# A run that took SLOW times as long as the same run once did, and _STALL seconds more, was held up.
-SLOW, _STALL = 4, 1e-3
 _PAUSE, _LONGEST_PAUSE = 8, 0.5  # how long the pool is left alone: so many times the stall, so many seconds at most
 _pause = 0.0
-_alone_until = 0.0
 
 
 def _available() -> int:
@@ -41,7 +42,7 @@ def _available() -> int:
 def most() -> int:
     """The largest number of threads: ``NUMBA_NUM_THREADS``, or the cores this process may use."""
     setting = os.environ.get("NUMBA_NUM_THREADS", "")
-    return max(1, min(256, int(setting) if setting.isdecimal() else _available()))
+    return max(1, min(MOST, int(setting) if setting.isdecimal() else _available()))
 
 
 def parts(cells: int, work: float) -> int:
@@ -54,10 +55,8 @@ def parts(cells: int, work: float) -> int:
 
 def get_num_threads() -> int:
     """Number of threads that compute: the one set by :func:`set_num_threads` or :func:`threads`, else all cores."""
-    chosen = _override.get()
-    if chosen is None:
-        chosen = _default
-    return most() if chosen is None else chosen
+    chosen = override.get()
+    return min(most(), shared[DEFAULT]) if chosen is None else chosen
 
 
 def _check(n: int) -> int:
@@ -80,8 +79,7 @@ def set_num_threads(n: int) -> None:
     >>> fd.get_num_threads()
     1
     """
-    global _default
-    _default = _check(n)
+    shared[DEFAULT] = _check(n)
 
 
 @contextlib.contextmanager
@@ -93,16 +91,17 @@ def threads(n: int) -> Iterator[None]:
     ...     fd.get_num_threads()
     1
     """
-    token = _override.set(_check(n))
+    token = override.set(_check(n))
     try:
         yield
     finally:
-        _override.reset(token)
+        override.reset(token)
 
 
 def _after_fork() -> None:
     global _forked
     _forked = True
+    shared[POOL] = -1
 
 
 if hasattr(os, "register_at_fork"):
@@ -121,10 +120,10 @@ def layer() -> str:
 @functools.cache
 def _parallel_for() -> int:
     name = layer()
-    if name == "workqueue":
-        return 0
-    pool = importlib.import_module(f"numba.np.ufunc.{name}pool")
-    address: int = pool.parallel_for
+    address: int = 0
+    if name != "workqueue":
+        address = importlib.import_module(f"numba.np.ufunc.{name}pool").parallel_for
+    shared[POOL] = address or -1
     return address
 
 
@@ -136,18 +135,41 @@ def ran(seconds: float, least: float) -> None:
     others wait for that process's time slice to end: milliseconds, for a region of ten microseconds. Then cells run in
     the caller for some time, longer if that was too short before. The bits are the same, so the clock may choose.
     """
-    global _pause, _alone_until
-    if seconds <= SLOW * least + _STALL:
+    global _pause
+    if seconds <= SLOW * least + 1e-9 * STALL:
         return
     now = time.perf_counter()
-    again = 2 * _pause if now < _alone_until + _pause else 0.0
+    again = 2 * _pause if now < 1e-9 * shared[ALONE_UNTIL] + _pause else 0.0
     _pause = min(_LONGEST_PAUSE, max(_PAUSE * (seconds - least), again))
-    _alone_until = now + _pause
+    shared[ALONE_UNTIL] = round(1e9 * (now + _pause))
 
 
 def crowded() -> bool:
     """Whether a run was held up not long ago, so that the next ones are better off on one thread."""
-    return _alone_until > 0.0 and time.perf_counter() < _alone_until
+    return shared[ALONE_UNTIL] > 0 and time.perf_counter() < 1e-9 * shared[ALONE_UNTIL]
+
+
+class Pace:
+    """How long a step of a program takes on several threads when nothing holds them up: an estimate, generously, until
+    one was timed, then the least."""
+
+    def __init__(self, estimate: float) -> None:
+        self._estimate = estimate
+        self.word = array("q", [0])  # nanoseconds, 0 before one was timed; compiled code writes it, too
+
+    def timed(self, seconds: float, together: bool) -> None:
+        """Told how long a step took, on several threads ``together`` or on one."""
+        known = self.word[0] > 0
+        least = 1e-9 * self.word[0] if known else self._estimate
+        if together:
+            ran(seconds, least)
+        elif known:  # what lies in the arrays counts, too (a mask may hide all keys): then this is the news
+            least = max(least, seconds / SLOW)
+        self.word[0] = max(1, round(1e9 * (min(least, seconds) if known else seconds)))
+
+    def held_up(self, nanoseconds: int) -> None:
+        """Told by compiled code of a step on several threads that took very long."""
+        self.timed(1e-9 * nanoseconds, True)
 
 
 def forked() -> bool:

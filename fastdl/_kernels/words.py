@@ -24,13 +24,23 @@ FIT = 0x101  # C-contiguous and aligned
 
 # The table of known calls: objects and functions of the interpreter by address, then the first record of each bucket.
 CHECKING, NONE, ARRAY, CALL, TUPLE, INCREASE, DECREASE, LET_GO, TAKE_UP, EQUAL, INTEGER, DRIVER, ITEMS = range(13)
-BUCKETS, BUCKET_COUNT = 16, 4096
+NUMBER, CLOCK, VARIABLE, CHOSEN, SHARED, TASK = range(13, 19)
+BUCKETS, BUCKET_COUNT = 32, 4096
+
+# What threads.py shares with compiled code: the address of the pool's ``parallel_for`` (0: not asked for yet, -1: there
+# is none), how many threads compute unless a context has its own number, and the nanosecond until which one does alone.
+POOL, DEFAULT, ALONE_UNTIL = range(3)
+# A run that took SLOW times as long as the same run once did, and STALL nanoseconds more, was held up.
+SLOW, STALL = 4, 1_000_000
 
 # A record: the next one of its bucket, its hash, whose it is, how many arguments came by position and by name, how many
-# results there are; the Python object that keeps all this, one that runs the program if the driver may not be called
-# directly, one that raises for a status, the driver's block without what is the call's own, its bases and all its
-# words, and whether others may run meanwhile. Then the names, for each argument its type and its value, or the dtype,
-# dimensions and shape of an array, and for each result what makes it, its shape and its dtype.
-NEXT, HASH, OWNER, PLACES, NAMES, RESULTS, KEEPER, RUN, FAIL, TEMPLATE, BASES, LONG, KEY = range(13)
+# results there are; the Python object that keeps all this, one that runs the program where compiled code may not, one
+# that raises for a status, the driver's block without what is the call's own, its bases, whether others may run
+# meanwhile, how many threads are worth their while (0: the driver may not be called directly), where the program's pace
+# is, one that is told of a run that was held up, and where the place of an arena is (0: it needs none). Then the names,
+# for each argument its type and its value, or the dtype, dimensions and shape of an array, and for each result what
+# makes it, its shape and its dtype.
+NEXT, HASH, OWNER, PLACES, NAMES, RESULTS, KEEPER, RUN, FAIL, TEMPLATE, BASES, LONG, PARTS = range(13)
+PACE, HELD_UP, ARENA, KEY = range(13, 17)
 MOST_BLOCK, MOST_ARRAYS = 256, 16  # words of a block and arrays of a call on the stack; larger ones take the usual way
 FACTOR = 0x1E3779B97F4A7C15  # of the hash: odd, its bits evenly spread

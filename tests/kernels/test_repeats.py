@@ -1,7 +1,9 @@
 """Calls like an earlier one: who gets the quick way, and that it answers as the usual one does."""
 
 import gc
+import os
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import ops
-from fastdl._kernels import addresses, repeats, words
+from fastdl._kernels import Program, addresses, arena, repeats, threads, words
 
 A = np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)
 add, dense, softmax = (ops.PRIMITIVES[name] for name in ("add", "dense", "softmax"))
@@ -127,6 +129,112 @@ def test_debug_nans_looks_at_known_calls_too():
             F.divide(zeros + 1, zeros)
         np.testing.assert_array_equal(F.divide(zeros + 1, zeros + 1), finite)
     assert np.isinf(F.divide(zeros + 1, zeros)).all()
+
+
+@pytest.fixture
+def layer():
+    """A layer, called once, with an arena and work for several threads; and its result."""
+    rng = np.random.default_rng(0)
+    x, weight = (rng.standard_normal((n, 200)).astype(np.float32) for n in (64, 500))
+    if threads.most() == 1:
+        pytest.skip("one core")
+    expected = F.dense(x, weight)
+    return lambda: np.testing.assert_array_equal(F.dense(x, weight), expected)
+
+
+@pytest.fixture
+def usual(monkeypatch):
+    """Programs that Python ran. Other work on the machine is not noticed."""
+    runs, run = [], Program._run
+    monkeypatch.setattr(threads, "ran", lambda seconds, least: None)
+    threads.shared[words.ALONE_UNTIL] = 0
+
+    def noted(self, *arguments):
+        runs.append(self)
+        run(self, *arguments)
+
+    monkeypatch.setattr(Program, "_run", noted)
+    return runs
+
+
+def test_threads_and_an_arena_do_not_take_python(layer, usual):
+    for _ in range(3):
+        layer()
+    assert not usual
+
+
+def test_as_many_threads_compute_as_were_chosen(layer, usual):
+    pool, threads.shared[words.POOL] = threads.shared[words.POOL], 0  # whoever wants several threads asks Python for it
+    try:
+        with fd.threads(1):
+            layer()
+        assert not usual
+        layer()
+        assert len(usual) == 1
+        fd.set_num_threads(1)
+        layer()
+        assert len(usual) == 1
+        with fd.threads(2):
+            layer()
+        assert len(usual) == 2
+    finally:
+        threads.shared[words.POOL] = pool
+
+
+def test_who_finds_no_arena_asks_for_one(layer, usual):
+    for _, word in arena._parked.values():
+        place, word[0] = word[0], 0
+        layer()
+        layer()
+        assert word[0] == 0 or not usual
+        word[0] = place
+    assert len(usual) == 2
+    layer()
+    assert len(usual) == 2
+
+
+def test_after_a_stall_python_runs_it_alone(layer, usual):
+    threads.shared[words.ALONE_UNTIL] = time.perf_counter_ns() + 10**10
+    try:
+        layer()
+        assert len(usual) == 1
+    finally:
+        threads.shared[words.ALONE_UNTIL] = 0
+    layer()
+    assert len(usual) == 1
+
+
+def test_a_run_that_was_held_up_is_noted(usual, monkeypatch):
+    if threads.most() == 1:
+        pytest.skip("one core")
+    x, told = np.ones(3_000_000, np.float32), []
+    monkeypatch.setattr(threads.Pace, "held_up", lambda self, nanoseconds: told.append((self, nanoseconds)))
+    F.exp(x)
+    F.exp(x)
+    assert not told
+    (keeper,) = repeats._known.values()
+    program = keeper.others[1]
+    program.pace.word[0], before = 1, len(usual)
+    start = time.perf_counter_ns()
+    F.exp(x)
+    ((pace, nanoseconds),) = told
+    assert pace is program.pace and words.STALL < nanoseconds < time.perf_counter_ns() - start
+    assert pace.word[0] == 1
+    program.pace.word[0] = 10**10
+    F.exp(x)
+    assert words.STALL < program.pace.word[0] < 10**9 and len(told) == 1 and len(usual) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_computes_alone(layer):
+    child = os.fork()
+    if child == 0:
+        try:
+            layer()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("columns", [4, 500])
