@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     package, checkout = Path(fastdl.__file__).resolve().parent, Path(__file__).resolve().parent.parent
     if package.parent == checkout and os.environ.get("FASTDL_TEST_CHECKOUT") != "1":
         raise pytest.UsageError(
