@@ -12,6 +12,18 @@ MODELS = ("logistic", "mlp", "cnn")
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 TYPES = ("bool", "float", "int", "str", "tuple")
+# As other commands call them.
+_ELSEWHERE = {
+    "--batch": "--batch-size",
+    "--hidden": "--layers",
+    "--hidden-layers": "--layers",
+    "--label": "--target",
+    "--learning-rate": "--lr",
+    "--network": "--model",
+    "--output": "--out",
+    "--overwrite": "--force",
+    "--random-state": "--seed",
+}
 DEFAULT_FILE = "fastdl-model.safetensors"
 
 _DATA = "a bundled data set (mnist5k, digits, breast_cancer), a .csv file or an .npz file"
@@ -40,7 +52,18 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but a wrong option is one line and not the whole usage."""
+    """argparse, but a wrong option is one line, with what was meant, and not the whole usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        for text in unknown:
+            if text.startswith("--"):
+                from ..naming import did_you_mean  # only errors need it
+
+                name, known = text.partition("=")[0], list(self._option_string_actions)
+                others = {other: ours for other, ours in _ELSEWHERE.items() if ours in known}
+                self.error(f"there is no option {name}{did_you_mean(name, known, others)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message}; see {self.prog} --help")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.inference import METRICS, judge, probabilities
+from ..training.inference import judge, probabilities
+from ..training.metrics import METRICS
 from .preparation import Preparation
 
 NAN = float("nan")
