@@ -42,6 +42,11 @@ def gradients(graph: Graph, of: Sequence[tuple[Tensor, Any]], wrt: Sequence[Tens
     return [grads[t] if t in grads else np.zeros(t.shape, t.dtype) for t in wrt]
 
 
+def depends(y: Tensor, wrt: Sequence[Tensor]) -> bool:
+    """Whether ``y`` is made from one of the tensors of ``wrt``."""
+    return y in {*wrt, *(t for node in _nodes_between(y.graph, wrt) for t in node.outputs)}
+
+
 def _accumulate(grads: dict[Tensor, Any], tensor: Tensor, grad: Any) -> None:
     if tuple(grad.shape) != tensor.shape:
         raise AssertionError(f"gradient {grad.shape} of a tensor {tensor.shape}: a vjp is wrong")

@@ -17,7 +17,7 @@ from .._kernels import records as fields
 from .._kernels.fleet import Fleet
 from ..ops import Array
 from ..training.interrupt import InterruptGuard
-from ..training.step import Memory
+from ..training.memory import Memory
 from .kinds import Kind
 from .settings import Network
 

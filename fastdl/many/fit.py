@@ -14,8 +14,9 @@ from ..ops import Array
 from ..training.fit import fit
 from ..training.given import samples_in_memory, targets_in_memory
 from ..training.history import History
-from ..training.inference import Metric, judge
+from ..training.inference import judge
 from ..training.interrupt import InterruptGuard
+from ..training.metrics import Metric
 from ..training.progress import Bar
 from ..tree import flatten
 from .crew import Crew

@@ -10,8 +10,9 @@ from ..ops import Array
 from ..options import is_integer
 from ..training import losses
 from ..training.given import samples_in_memory, targets_in_memory
-from ..training.inference import Inference, Metric, check_metrics, judge
+from ..training.inference import Inference, judge
 from ..training.inputs import augmented, check_seed, positive
+from ..training.metrics import Metric, check_metrics
 from .fit import fit_many
 from .result import Networks
 from .settings import named, rows_of

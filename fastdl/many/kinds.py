@@ -15,10 +15,12 @@ from .._kernels.fleet import Step
 from ..ops import Array
 from ..plan import Plan
 from ..training import encoding, losses
-from ..training.inference import Inference, Metric, check_metrics
+from ..training.inference import Inference
 from ..training.inputs import augmented, weights
+from ..training.memory import Memory, batch_dtype
+from ..training.metrics import Metric, check_metrics
 from ..training.sources import MemorySource
-from ..training.step import Memory, batch_dtype, plan_step
+from ..training.step import plan_step
 from .settings import Network
 from .structure import of_model, of_optimizer, of_value
 

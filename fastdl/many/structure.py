@@ -13,7 +13,7 @@ import numpy as np
 from .. import optim
 from ..graph import Graph, Tensor
 from ..ops import Array, Shape, Spec
-from ..training.step import batch_dtype
+from ..training.memory import batch_dtype
 from ..tree import flatten, unflatten
 
 _LEARNED = ("loss", "classes", "input_shape", "history", "extra")  # what training leaves on a model

@@ -23,8 +23,8 @@ from ..options import is_integer, is_number
 from ..storage import TRAINING, Malformed, ModelFileError, clipped
 from .callbacks import Callback
 from .history import History
+from .memory import Memory
 from .sources import Place
-from .step import Memory
 
 KEY = "fastdl_training"  # of the metadata
 FORMAT = 1

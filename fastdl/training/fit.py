@@ -2,6 +2,7 @@
 
 import secrets
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,12 +17,14 @@ from .checkpoint import Keeper, Saved, as_checkpoint, described, digest, structu
 from .data import Data, opened
 from .given import samples_of, targets_of
 from .history import History
-from .inference import Inference, Metric, check_metrics
+from .inference import Inference
 from .inputs import augmented, check_seed, described_weights, positive
-from .loop import Loop
+from .interrupt import before_the_first_step
+from .loop import Loop, level_outside
+from .memory import Memory, batch_dtype
+from .metrics import Metric, check_metrics
 from .regularization import step_options
 from .statistics import interval
-from .step import Memory, batch_dtype
 from .steps import Steps
 from .task import Task
 
@@ -58,79 +61,94 @@ def fit(
 ) -> History:
     """See ``nn.Module.fit``."""
     compiled_before, start = seconds_compiling(), time.perf_counter()
-    epochs = positive("epochs", epochs)
-    every = interval(statistics)
-    options = step_options(l1, l2, accumulate, ema, batch_size)
-    kept = as_checkpoint(checkpoint)
-    saved = None if resume is None else Saved(resume)
-    seed = saved.chosen_seed(seed) if saved else seed
-    seed = secrets.randbits(62) if seed is None else check_seed(seed)
-    hooks = as_callbacks(callbacks)
-    data = opened(X, y, chunk_bytes, epochs)
-    inference = Inference(model)
-    entries, sample_shape = augmented(augment, data.x, batch_dtype(data.x, model))
-    output_shape = inference.output_shape(data.x, sample_shape)
-    task = _task(model, data, output_shape, loss, classes, class_weight, label_smoothing, ignore_index)
-    chosen = task.loss
-    as_given = sample_shape == tuple(data.x.shape[1:])
-    if chosen.name in losses.OF_PROBABILITIES and as_given:
-        losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
-    wanted = check_metrics(metrics, chosen)
-    step_size = None if options.batch is None else options.batch * options.accumulate
-    source = data.source(task, step_size, seed if shuffle else None, sample_weight)
-    if (class_weight is not None or "weight" in source.arrays) and chosen.name is None:
-        raise ValueError("fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead")
-    if options.accumulate > 1 and source.batch is None:
-        raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
-    if source.whole is not None:
-        encoding.check_counted(chosen, source.whole[1], len(task.classes or []))
-    source.whole = source.whole if as_given else None
-    validation = _validation(validation_data, sample_shape, task)
-    if source.whole is None and validation is None and set(wanted) - {"accuracy"}:
-        raise ValueError(
-            f"fit: metrics is {metrics!r}, but metrics other than accuracy need all samples, which are not in memory "
-            "or not of the size that augment makes: give validation_data"
+    with before_the_first_step():
+        epochs = positive("epochs", epochs)
+        every = interval(statistics)
+        options = step_options(l1, l2, accumulate, ema, batch_size)
+        kept = as_checkpoint(checkpoint)
+        saved = None if resume is None else Saved(resume)
+        seed = saved.chosen_seed(seed) if saved else seed
+        seed = secrets.randbits(62) if seed is None else check_seed(seed)
+        hooks = as_callbacks(callbacks)
+        data = opened(X, y, chunk_bytes, epochs)
+        inference = Inference(model)
+        entries, sample_shape = augmented(augment, data.x, batch_dtype(data.x, model))
+        output_shape = inference.output_shape(data.x, sample_shape)
+        task = _task(model, data, output_shape, loss, classes, class_weight, label_smoothing, ignore_index)
+        chosen = task.loss
+        as_given = sample_shape == tuple(data.x.shape[1:])
+        if chosen.name in losses.OF_PROBABILITIES and as_given:
+            losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
+        _warn_of_probabilities(chosen, inference.last_op)
+        wanted = check_metrics(metrics, chosen)
+        step_size = None if options.batch is None else options.batch * options.accumulate
+        source = data.source(task, step_size, seed if shuffle else None, sample_weight)
+        if (class_weight is not None or "weight" in source.arrays) and chosen.name is None:
+            raise ValueError(
+                "fit: sample_weight and class_weight need a named loss; weigh inside your own loss instead"
+            )
+        if options.accumulate > 1 and source.batch is None:
+            raise ValueError(f"fit: accumulate is {accumulate}, but X gives batches; let it give larger ones")
+        if source.whole is not None:
+            encoding.check_counted(chosen, source.whole[1], len(task.classes or []))
+        source.whole = source.whole if as_given else None
+        validation = _validation(validation_data, sample_shape, task)
+        if source.whole is None and validation is None:
+            _check_counting(metrics, wanted)
+        chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
+        fingerprint = {
+            "the model": repr(model),
+            "arrays of the model": structure(model),
+            "optimizer": described(chosen_optimizer),
+            "batch_size": options.batch if options.accumulate > 1 else source.batch,
+            **options.described(),
+            **_of_loss(chosen, label_smoothing),
+            "shuffle": bool(shuffle),
+            "metrics": [described(m) for m in wanted],
+            "validation_data": validation is not None,
+            "callbacks": [type(c).__name__ for c in hooks],
+            "augment": [repr(e) if isinstance(e, Augmentation) else described(e) for e in entries],
+            "chunk_bytes": None if chunk_bytes is None else int(chunk_bytes),
+            "classes": None if task.classes is None else [str(label) for label in task.classes],
+            "class_weight": described_weights(class_weight),
+            "precision": current_precision(),
+            "the number of samples": source.count,
+            "data": digest(*source.looked_at()),
+        }
+        if saved:
+            saved.check(fingerprint, epochs)
+        count = "accuracy" in wanted
+        memory = Memory(
+            model, source, chosen, chosen_optimizer, seed=seed, count=count, augment=entries, options=options
         )
+        steps = Steps(model, memory, source, chosen, chosen_optimizer)
+        history = History()
+        history.seconds["compile"] = seconds_compiling() - compiled_before
+        history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
+        model.loss = chosen.name if chosen.name is not None else chosen.function
+        model.classes, model.input_shape, model.history = task.classes, sample_shape, history
 
-    chosen_optimizer = optim.get("adam" if optimizer is None else optimizer)
-    fingerprint = {
-        "the model": repr(model),
-        "arrays of the model": structure(model),
-        "optimizer": described(chosen_optimizer),
-        "loss": described(chosen.name or chosen.function),
-        "batch_size": options.batch if options.accumulate > 1 else source.batch,
-        **options.described(),
-        "label_smoothing": float(label_smoothing),
-        "ignore_index": chosen.ignore,
-        "shuffle": bool(shuffle),
-        "metrics": [described(m) for m in wanted],
-        "validation_data": validation is not None,
-        "callbacks": [type(c).__name__ for c in hooks],
-        "augment": [repr(e) if isinstance(e, Augmentation) else described(e) for e in entries],
-        "chunk_bytes": None if chunk_bytes is None else int(chunk_bytes),
-        "classes": None if task.classes is None else [str(label) for label in task.classes],
-        "class_weight": described_weights(class_weight),
-        "precision": current_precision(),
-        "the number of samples": source.count,
-        "data": digest(*source.looked_at()),
-    }
-    if saved:
-        saved.check(fingerprint, epochs)
-    count = "accuracy" in wanted
-    memory = Memory(model, source, chosen, chosen_optimizer, seed=seed, count=count, augment=entries, options=options)
-    steps = Steps(model, memory, source, chosen, chosen_optimizer)
-    history = History()
-    history.seconds["compile"] = seconds_compiling() - compiled_before
-    history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
-    model.loss = chosen.name if chosen.name is not None else chosen.function
-    model.classes, model.input_shape, model.history = task.classes, sample_shape, history
-
-    if saved:
-        saved.restore(model, memory, history)
-    keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
-    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, every)
+        if saved:
+            saved.restore(model, memory, history)
+        keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
+        loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, every)
     loop.run(epochs, progress, saved)
     return history
+
+
+def _of_loss(loss: losses.Loss, smoothing: float) -> dict[str, Any]:
+    """What a checkpoint says of the loss."""
+    return {
+        "loss": described(loss.name or loss.function),
+        "label_smoothing": float(smoothing),
+        "ignore_index": loss.ignore,
+    }
+
+
+def _warn_of_probabilities(loss: losses.Loss, last_op: str) -> None:
+    twice = losses.applied_twice(loss, last_op)
+    if twice is not None:
+        warnings.warn(twice, stacklevel=level_outside())
 
 
 def _task(
@@ -153,6 +171,15 @@ def _task(
     except ValueError as error:
         raise ValueError(f"{error}{data.why_these}") from None
     return Task(chosen, found, output_shape, model.dtype, data.class_weight(class_weight, chosen.ignore))
+
+
+def _check_counting(metrics: Any, wanted: Sequence[Metric]) -> None:
+    """Metrics that the steps cannot count need samples to be judged on."""
+    if set(wanted) - {"accuracy"}:
+        raise ValueError(
+            f"fit: metrics is {metrics!r}, but metrics other than accuracy need all samples, which are not in memory "
+            "or not of the size that augment makes: give validation_data"
+        )
 
 
 def _validation(given: Any, sample_shape: tuple[int, ...], task: Task) -> tuple[Any, Array] | None:

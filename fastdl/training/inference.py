@@ -1,13 +1,12 @@
 """Running a model on many samples, batch by batch, and judging what comes out."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..graph import Graph, Tensor
-from ..naming import did_you_mean
 from ..ops import Array, Spec, prepared
 from ..options import current_precision
 from ..plan import Plan
@@ -15,9 +14,8 @@ from ..tree import flatten, unflatten
 from . import encoding, losses
 from .given import samples_of, targets_of
 from .inputs import not_one_sample, positive
-from .step import batch_dtype
-
-Metric = str | Callable[[Array, Array], float]
+from .memory import batch_dtype
+from .metrics import METRICS, Metric, check_metrics
 
 
 class Inference:
@@ -29,6 +27,8 @@ class Inference:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self.last_op = ""
+        """What the outputs come from, of the pass recorded last; of a layer with an activation that."""
 
     def of(self, model: Any) -> "Inference":
         """The same plans for another model, which must do the same computation."""
@@ -61,7 +61,11 @@ class Inference:
                 training=False,
                 buffers=unflatten(buffer_structure, states) if states else None,
             )
-            return graph, x, inputs, self._checked(graph, y, spec.shape[0])
+            outputs = self._checked(graph, y, spec.shape[0])
+            if outputs.node is not None:
+                self.last_op = outputs.node.attrs.get("activation", "identity")
+                self.last_op = outputs.node.primitive.name if self.last_op == "identity" else self.last_op
+            return graph, x, inputs, outputs
 
     def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
         name = type(self._model).__name__
@@ -77,8 +81,9 @@ class Inference:
         """Shape of the outputs for one sample like those of ``x``, or of another shape, with the batch in front."""
         dtype = batch_dtype(x, self._model)
         shape = tuple(x.shape[1:] if sample_shape is None else sample_shape)
+        count = 1 if shape else 2  # a single number would also pass for one sample of one feature
         try:
-            return self._plan(Spec((1, *shape), dtype)).outputs[0].shape
+            return (1, *self._plan(Spec((count, *shape), dtype)).outputs[0].shape[1:])
         except (TypeError, ValueError) as error:
             raise self.explained(error, len(x), shape, dtype) from None
 
@@ -86,13 +91,19 @@ class Inference:
         """The error of a model that does not take samples of this shape, in terms of all ``count`` that came, and what
         would make samples that it takes of them, if that is known."""
         told = self._refusal((count, *shape), dtype) or error
-        others = {"X[:, None], with an axis more (for images that of channels)": (1, *shape)}
+        would = "it would take X"
+        others = {f"{would}[:, None], with an axis more (for images that of channels)": (1, *shape)}
         if len(shape) == 3:
-            others["X.transpose(0, 3, 1, 2), with the channels first"] = (shape[2], *shape[:2])
-        others["X.reshape(len(X), -1)"] = (math.prod(shape),)
+            others[f"{would}.transpose(0, 3, 1, 2), with the channels first"] = (shape[2], *shape[:2])
+        others[f"{would}.reshape(len(X), -1)"] = (math.prod(shape),)
+        if not shape:
+            others = {
+                f"{would}[:, None], a sample for each number": (1,),
+                "if that is one sample, pass X[None]": (count,),
+            }
         for remedy, other in others.items():
-            if shape and other != shape and self._refusal((1, *other), dtype) is None:
-                told.args = (f"{told}; it would take {remedy}",)
+            if other != shape and self._refusal((1, *other), dtype) is None:
+                told.args = (f"{told}; {remedy}",)
                 break
         return told
 
@@ -140,9 +151,7 @@ def outputs_of(model: Any, x: Any, batch_size: int, caller: str) -> Array:
     try:
         return inference(x, size)
     except (TypeError, ValueError) as error:
-        if x.ndim > 1:
-            raise inference.explained(error, len(x), tuple(x.shape[1:]), batch_dtype(x, model)) from None
-        raise type(error)(f"{error}; X has shape {x.shape}: if that is one sample, pass X[None]") from None
+        raise inference.explained(error, len(x), tuple(x.shape[1:]), batch_dtype(x, model)) from None
 
 
 def labels(model: Any, outputs: Array) -> Array:
@@ -238,73 +247,3 @@ def judge(
         function = METRICS[metric] if isinstance(metric, str) else metric
         numbers[name] = float(function(truth, predicted))
     return numbers
-
-
-def accuracy(y: Array, predicted: Array) -> float:
-    """Share of equal labels."""
-    return float(np.mean(y == predicted))
-
-
-def dice(y: Array, predicted: Array) -> float:
-    """Mean over the classes of 2 |A and B| / (|A| + |B|), A where y has the class, B where the prediction has it.
-
-    Classes that neither has do not count. With one label for each sample this is the macro-averaged F1 score.
-    Source: Dice, Measures of the amount of ecologic association between species (1945).
-    """
-    classes = np.union1d(y, predicted)
-    shared = [np.count_nonzero((y == c) & (predicted == c)) for c in classes]
-    sizes = [np.count_nonzero(y == c) + np.count_nonzero(predicted == c) for c in classes]
-    return float(np.mean([2 * both / size for both, size in zip(shared, sizes, strict=True)]))
-
-
-def rmse(y: Array, predicted: Array) -> float:
-    """Root of the mean squared error."""
-    return float(np.sqrt(np.mean((y.astype(np.float64) - predicted) ** 2)))
-
-
-def mae(y: Array, predicted: Array) -> float:
-    """Mean absolute error."""
-    return float(np.mean(np.abs(y.astype(np.float64) - predicted)))
-
-
-def r2(y: Array, predicted: Array) -> float:
-    """Coefficient of determination, 1 - SSE / SST; NaN where the targets do not vary."""
-    y = y.astype(np.float64)
-    spread = np.sum((y - y.mean(axis=0)) ** 2)
-    return float(1 - np.sum((y - predicted) ** 2) / spread) if spread > 0 else float("nan")
-
-
-METRICS: dict[str, Callable[[Array, Array], float]] = {
-    "accuracy": accuracy,
-    "dice": dice,
-    "rmse": rmse,
-    "mae": mae,
-    "r2": r2,
-}
-# As other libraries call them.
-_ELSEWHERE = {
-    "acc": "accuracy",
-    "f1": "dice",
-    "f1_score": "dice",
-    "mean_absolute_error": "mae",
-    "r2_score": "r2",
-    "root_mean_squared_error": "rmse",
-}
-_OF_CLASSES = ("accuracy", "dice")
-
-
-def check_metrics(metrics: Sequence[Metric], loss: losses.Loss, caller: str = "fit") -> list[Metric]:
-    """The metrics, checked to be known and to fit the loss."""
-    if isinstance(metrics, str) or callable(metrics):
-        metrics = (metrics,)
-    if not isinstance(metrics, Iterable):
-        raise TypeError(f"{caller}: metrics is {metrics!r}; expected a list of names and functions (y, predicted)")
-    for metric in metrics:
-        if isinstance(metric, str) and metric not in METRICS:
-            raise ValueError(
-                f"{caller}: metric {metric!r} is unknown{did_you_mean(metric, METRICS, _ELSEWHERE)}; expected "
-                f"{', '.join(METRICS)}, or a function (y, predicted)"
-            )
-        if isinstance(metric, str) and (metric in _OF_CLASSES) == (loss.kind == "values"):
-            raise ValueError(f"{caller}: metric {metric!r} does not fit the loss {loss.name}")
-    return list(metrics)

@@ -1,6 +1,6 @@
 """Checks of what users give to fit, predict and evaluate, before anything is computed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ def samples(caller: str, name: str, X: Any) -> Array:
             f"{caller}: {name} is a {type(X).__name__}; expected an array of numbers (N, ...): batches are for "
             "fit(batches) alone, without y"
         )
-    x = np.asarray(X)
+    x = as_array(caller, name, X)
     if x.dtype.kind not in "biuf" or x.ndim == 0:
         raise TypeError(
             f"{caller}: {name} has dtype {x.dtype} and shape {x.shape}; expected an array of numbers (N, ...)"
@@ -30,6 +30,22 @@ def samples(caller: str, name: str, X: Any) -> Array:
             f"{caller}: {name}{list(place)} is {x[place]}; expected finite numbers: impute or drop the rows"
         )
     return x
+
+
+def as_array(caller: str, name: str, values: Any) -> Array:
+    """Numbers or text as an array; lists within lists have to be of one length."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        if not isinstance(values, (list, tuple)):
+            raise
+        lengths = sorted({len(row) if isinstance(row, Sized) else 0 for row in values})
+        if len(lengths) < 2:
+            raise
+        raise ValueError(
+            f"{caller}: {name} has rows of {lengths[0]} to {lengths[-1]} entries; expected rows of one length: pad or "
+            "cut them"
+        ) from None
 
 
 def readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -62,7 +78,7 @@ def not_one_sample(caller: str, x: Array, input_shape: tuple[int, ...] | None) -
 
 def targets(caller: str, y: Any, count: int) -> Array:
     """y as an array of ``count`` labels or values."""
-    array = np.asarray(y)
+    array = as_array(caller, "y", y)
     if array.ndim == 0 or len(array) != count:
         got = "a single value" if array.ndim == 0 else f"{len(array)} rows"
         raise ValueError(f"{caller}: y has {got}, X has {count}; expected one target for each sample")

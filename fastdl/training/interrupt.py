@@ -4,8 +4,10 @@ A signal is only seen by Python when a compiled call returns, so the loop keeps 
 them. Code that may take long and can be left at any place (validation, callbacks) runs ``open``.
 """
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 from typing import Any
@@ -13,6 +15,15 @@ from typing import Any
 
 class Interrupted(Exception):  # noqa: N818 - it is not an error
     """Ctrl-C was pressed."""
+
+
+@contextlib.contextmanager
+def before_the_first_step() -> Iterator[None]:
+    """Ctrl-C while training is made ready, which takes seconds where kernels have to be compiled, says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("training stopped before the first step; the model is as it was") from None
 
 
 class _Opened(AbstractContextManager[None]):

@@ -12,8 +12,9 @@ from . import losses
 from .callbacks import Callback
 from .checkpoint import Keeper, Saved
 from .history import History
-from .inference import Inference, Metric, judge
+from .inference import Inference, judge
 from .interrupt import Interrupted, InterruptGuard
+from .metrics import Metric
 from .nans import DivergenceWarning, Watch, diverging
 from .progress import Bar
 from .sources import Place
@@ -165,7 +166,7 @@ class Loop:
         text = None if self._warned else diverging(self._history["loss"], epoch)
         if text is not None:
             self._warned = True
-            warnings.warn(text, DivergenceWarning, stacklevel=_level_outside())
+            warnings.warn(text, DivergenceWarning, stacklevel=level_outside())
 
     def _means(self, samples: int, total: float, correct: float, counted: float) -> dict[str, float]:
         """The numbers of an epoch of so many samples, from its totals."""
@@ -195,7 +196,7 @@ class Loop:
             return judge(self._model, self._loss, self._inference(x, self._at_once), encoded, metrics, encoded)
 
 
-def _level_outside() -> int:
+def level_outside() -> int:
     """Where in the calls the caller of fastdl stands, for a warning of the function that asks."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("fastdl."):

@@ -104,6 +104,10 @@ _ELSEWHERE = {
     "sparse_categorical_crossentropy": "cross_entropy",
     "squared_error": "mse",
 }
+_OF_SCORES = {
+    ("cross_entropy", "softmax"): ("nn.Softmax", 'let nn.LogSoftmax(1) end the model and use loss="nll"'),
+    ("binary_cross_entropy_with_logits", "sigmoid"): ("nn.Sigmoid", 'use loss="bce"'),
+}
 OF_PROBABILITIES = ("binary_cross_entropy", "nll_loss")
 
 
@@ -180,6 +184,15 @@ def check_axis_of_classes(loss: Loss, output_shape: tuple[int, ...], caller: str
             f"{caller}: {loss.name} takes outputs (N, C, ...) with a number for each class, but the model's are (N,): "
             'let it end with nn.Dense(..., C), or use loss="bce_with_logits" for two classes'
         )
+
+
+def applied_twice(loss: Loss, last_op: str) -> str | None:
+    """What a loss that makes probabilities of the outputs itself would do again; None if nothing."""
+    found = _OF_SCORES.get((str(loss.name), last_op))
+    return found and (
+        f"fit: the model ends with a {last_op}, and {loss.name} applies one itself: with two in a row it learns slowly "
+        f"and its probabilities are wrong. Leave {found[0]} out (predict_proba applies it), or {found[1]}"
+    )
 
 
 def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:

@@ -14,9 +14,10 @@ from ..ops import Array
 from ..plan import Plan
 from . import losses
 from .interrupt import Interrupted, InterruptGuard
+from .memory import Memory
 from .pace import Pace
 from .sources import Piece, Place, Source
-from .step import Memory, Recorded, plan_step, record_step
+from .step import Recorded, plan_step, record_step
 
 TOTALS = "total", "correct", "counted"
 """Arrays of the memory that an epoch begins with at 0: the sum of the losses, the number of right answers, and that of

@@ -12,8 +12,9 @@ from fastdl.benchmark import rows, work
 from fastdl.benchmark.networks import LENET
 from fastdl.benchmark.peers import _fastdl, _fastdl_training
 from fastdl.training import losses
+from fastdl.training.memory import Memory
 from fastdl.training.sources import MemorySource
-from fastdl.training.step import Memory, plan_step
+from fastdl.training.step import plan_step
 
 ROWS = [row for row in rows.ROWS if row.kind == "train"]
 

@@ -6,7 +6,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim
-from fastdl.training.inference import dice
+from fastdl.training.metrics import dice
 
 N, H, W = 12, 6, 5
 X = np.random.default_rng(0).standard_normal((N, 1, H, W)).astype(np.float32)

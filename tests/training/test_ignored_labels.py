@@ -8,7 +8,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn, optim
-from fastdl.training.inference import dice
+from fastdl.training.metrics import dice
 from fastdl.tree import flatten
 
 N, H, W = 12, 6, 5

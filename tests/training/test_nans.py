@@ -54,7 +54,7 @@ class Root(nn.Module):
 def test_the_error_names_step_layer_and_op(model, options, message):
     network = model()
     with pytest.raises(FloatingPointError, match=message) as error:
-        network.fit(X, Y, epochs=3, batch_size=16, **options)
+        network.fit(X, Y, epochs=3, batch_size=16, seed=0, **options)
     assert "\n" not in str(error.value) and "clip_norm" in str(error.value)
     assert network.history.stopped == "not finite"
     assert all(np.isfinite(a).all() for a in network.state_dict().values())
@@ -159,11 +159,6 @@ def test_debug_nans():
             F.log(zero)
     finally:
         fd.debug_nans(False)
-
-
-def test_a_model_without_parameters():
-    with pytest.raises(FloatingPointError, match="whose loss is inf. The first op at fault, in the loss, is mse_loss"):
-        nn.Sequential(nn.ReLU()).fit(np.full((8, 3), 1e30, np.float32), np.zeros((8, 3), np.float32), epochs=1)
 
 
 def test_ctrl_c_during_the_search_for_the_cause(monkeypatch, tmp_path):

@@ -10,8 +10,9 @@ from fastdl import functional as F
 from fastdl import nn, optim
 from fastdl.functional import narrow as primitive
 from fastdl.training import losses
+from fastdl.training.memory import Memory
 from fastdl.training.sources import MemorySource
-from fastdl.training.step import Memory, plan_step
+from fastdl.training.step import plan_step
 from fastdl.tree import flatten
 
 ACTIVATIONS = (

@@ -8,8 +8,9 @@ import pytest
 import fastdl as fd
 from fastdl import nn, optim
 from fastdl.training import losses
+from fastdl.training.memory import Memory
 from fastdl.training.sources import MemorySource
-from fastdl.training.step import Memory, plan_step
+from fastdl.training.step import plan_step
 
 pytestmark = pytest.mark.slow
 
