@@ -18,13 +18,15 @@ A product has one group. A convolution has one for each tap of its kernel: the s
 channels, with b read in place, needs no copy of the image for each tap ("batch-reduce" product: Georganas et al., "High
 Performance Deep Learning via a Single Building Block", 2019).
 
-Where the terms of a lie side by side and b is a packed panel, four terms make a step of the loop, and all but two
-addresses are constants. Otherwise each step also asks for the memory ``ahead`` of its row of b, where a later block
-will read: rows of a b that is read in place lie on pages of their own, which the processor does not foresee.
+Where the terms of a lie side by side and b is a packed panel, ``column`` goes down all rows at once: four terms make a
+step of its loop, and all but a few addresses are constants. Otherwise each step also asks for the memory ``ahead`` of
+its row of b, where a later block will read: rows of a b that is read in place lie on pages of their own, which the
+processor does not foresee.
 
 The last vector may be cut short: ``count`` says how many of its lanes there are, memory behind them is left alone.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +37,7 @@ from .bands import whole
 from .block import INT64
 from .generated import call_one_of
 from .machine import most_vectors
-from .micro_block import Block, most_rows
+from .micro_block import Block, Column, most_rows
 from .vectors import ir_vector
 
 
@@ -45,7 +47,6 @@ def tile(
     height: Any,
     vectors: Any,
     masked: Any,
-    packed: Any,
     y: Any,
     stride_y: Any,
     added: Any,
@@ -65,52 +66,68 @@ def tile(
     count: Any,
     relu: Any,
 ) -> Any:
-    """Compute a block of ``height`` rows and ``vectors`` vectors (see the file's docstring); groups, depth >= 1.
-
-    ``packed`` blocks (step_a 1, one group, b where its panel starts, at least four terms) have the most vectors, none
-    of which is cut short, and ask for nothing ahead.
-    """
+    """Compute a block of ``height`` rows and ``vectors`` vectors (see the file's docstring); groups, depth >= 1."""
     vector = ir_vector(y.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        height, vectors, masked, packed, *arguments = values
-        most = most_vectors()
-        # One number for all that selects the function: rows, then vectors, or one more than the most for packed terms,
-        # then whether the last vector is cut short.
-        kind = builder.select(builder.icmp_signed("!=", packed, whole(0)), whole(most + 1), vectors)
-        kind = builder.add(
-            builder.mul(kind, whole(2)), builder.zext(builder.icmp_signed("!=", masked, whole(0)), INT64)
-        )
+        height, vectors, masked, *arguments = values
+        # One number for all that selects the function: rows, then vectors, then whether the last is cut short.
+        cut_short = builder.zext(builder.icmp_signed("!=", masked, whole(0)), INT64)
+        kind = builder.add(builder.mul(vectors, whole(2)), cut_short)
         choice = builder.add(builder.mul(height, whole(16)), kind)
 
         def blocks() -> Iterator[tuple[int, Any]]:
-            for number, cut in [(n, cut) for n in range(1, most + 1) for cut in (0, 1)] + [(most + 1, 0)]:
-                width = min(number, most)
-                for rows in range(1, most_rows(width) + 1):
-                    block = Block(builder.module, vector, rows, width, masked=cut == 1, packed=number > most)
+            for number, cut in itertools.product(range(1, most_vectors() + 1), (0, 1)):
+                for rows in range(1, most_rows(number) + 1):
+                    block = Block(builder.module, vector, rows, number, masked=cut == 1)
                     yield 16 * rows + 2 * number + cut, block.function
 
         call_one_of(builder, choice, blocks(), arguments)
         return context.get_dummy_value()
 
     integer, pointer, table_type = types.intp, y, types.CPointer(types.int64)
-    kinds = [
-        integer,
-        integer,
-        integer,
-        integer,
-        pointer,
-        integer,
-        pointer,
-        integer,
-        pointer,
-        integer,
-        pointer,
-        table_type,
-        integer,
-        integer,
-    ]
-    return types.void(*kinds, pointer, integer, table_type, integer, integer, integer, integer, integer), codegen
+    kinds = [integer, integer, integer, pointer, integer, pointer, integer, pointer, integer, pointer, table_type]
+    kinds += [integer, integer, pointer, integer, table_type, integer, integer, integer, integer, integer]
+    return types.void(*kinds), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def column(
+    typing_context: Any,
+    height: Any,
+    y: Any,
+    stride_y: Any,
+    added: Any,
+    stride_added: Any,
+    start: Any,
+    step_start: Any,
+    a: Any,
+    row_a: Any,
+    b: Any,
+    next: Any,
+    lines: Any,
+    depth: Any,
+    tiles: Any,
+    relu: Any,
+) -> Any:
+    """``tiles`` blocks of ``height`` rows, one below the other, and the most vectors of a packed panel b, whose terms
+    lie side by side in a; at least four terms. Each asks for so many ``lines`` of what comes ``next``; of none, for
+    nothing."""
+    vector = ir_vector(y.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        most = most_vectors()
+
+        def columns() -> Iterator[tuple[int, Any]]:
+            for rows in range(1, most_rows(most) + 1):
+                yield rows, Column(builder.module, vector, rows, most).function
+
+        call_one_of(builder, values[0], columns(), values[1:])
+        return context.get_dummy_value()
+
+    integer, pointer = types.intp, y
+    kinds = [integer, pointer, integer, pointer, integer, pointer, integer, pointer, integer, pointer, pointer]
+    return types.void(*kinds, integer, integer, integer, integer), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

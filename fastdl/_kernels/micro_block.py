@@ -3,6 +3,7 @@
 What they compute, and where the numbers lie, says ``micro.py``, which calls the one that fits.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -11,7 +12,7 @@ from .bands import whole
 from .block import INT64
 from .generated import internal_function
 from .machine import machine
-from .prefetch import ask_for
+from .prefetch import LINE, ask_for
 from .vectors import (
     lane_mask,
     load_first,
@@ -34,52 +35,41 @@ def most_rows(vectors: int) -> int:
 class _Places:
     """The arguments of a generated function, by name."""
 
-    names: tuple[str, ...] = (
-        "y",
-        "stride_y",
-        "added",
-        "stride_added",
-        "start",
-        "step_start",
-        "a",
-        "rows",
-        "step_a",
-        "group_a",
-    )
-    names += ("b", "stride_b", "table", "ahead", "groups", "depth", "count", "relu")
-
-    def __init__(self, values: Any) -> None:
-        self.values = dict(zip(self.names, values, strict=True))
+    def __init__(self, names: Sequence[str], values: Any) -> None:
+        self.values = dict(zip(names, values, strict=True))
 
     def __getattr__(self, name: str) -> Any:
         return self.values[name]
 
+
+_RESULT = ("y", "stride_y", "added", "stride_added", "start", "step_start", "a")
+
+
+class Block:
+    """Writes the function for ``height`` rows and ``vectors`` vectors, the last of them cut short if ``masked``."""
+
+    names: tuple[str, ...] = (*_RESULT, "rows", "step_a", "group_a", "b", "stride_b", "table", "ahead", "groups")
+    names += ("depth", "count", "relu")
+    title = "tile"
+
+    def __init__(self, module: Any, vector: Any, height: int, vectors: int, *, masked: bool = False) -> None:
+        self.vector, self.height, self.vectors = vector, height, vectors
+        name = f"fastdl_{self.title}_{height}x{vectors}{'_end' if masked else ''}_{suffix(vector)}"
+        self.function = internal_function(module, name, self.kinds(vector.element))
+        self.at = _Places(self.names, self.function.args)
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.mask = lane_mask(self.builder, vector, self.at.count) if masked else None
+        self._write()
+        self.builder.ret_void()
+
     @classmethod
     def kinds(cls, scalar: Any) -> list[Any]:
-        pointers, tables = ("y", "added", "start", "a", "b"), ("rows", "table")
+        """Types of the arguments."""
+        pointers, tables = ("y", "added", "start", "a", "b", "next"), ("rows", "table")
         return [
             scalar.as_pointer() if name in pointers else INT64.as_pointer() if name in tables else INT64
             for name in cls.names
         ]
-
-
-class Block:
-    """Writes the function for ``height`` rows and ``vectors`` vectors, the last of them cut short if ``masked``.
-
-    ``packed``: for terms that lie side by side in a, and one group in a panel of b.
-    """
-
-    def __init__(
-        self, module: Any, vector: Any, height: int, vectors: int, *, masked: bool = False, packed: bool = False
-    ) -> None:
-        self.vector, self.height, self.vectors = vector, height, vectors
-        scalar = vector.element
-        name = f"fastdl_{'packed_' if packed else ''}tile_{height}x{vectors}{'_end' if masked else ''}_{suffix(vector)}"
-        self.function = internal_function(module, name, _Places.kinds(scalar))
-        self.at = _Places(self.function.args)
-        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.mask = lane_mask(self.builder, vector, self.at.count) if masked else None
-        self._write(packed)
 
     def _columns(self, place: Any) -> list[Any]:
         """The vectors of a row of memory."""
@@ -101,7 +91,7 @@ class Block:
                 store_vector(self.builder, value, here)
 
     def _loop(self, count: Any, sums: list[Any], body: Any) -> list[Any]:
-        """``sums`` after ``count`` (at least one) rounds of ``body(index, sums)``."""
+        """``sums``, or other values, after ``count`` (at least one) rounds of ``body(index, sums)``."""
         builder, before = self.builder, self.builder.block
         loop = builder.append_basic_block("loop")
         builder.branch(loop)
@@ -110,7 +100,7 @@ class Block:
         index.add_incoming(whole(0), before)
         inside = []
         for value in sums:
-            phi = builder.phi(self.vector)
+            phi = builder.phi(value.type)
             phi.add_incoming(value, before)
             inside.append(phi)
         results = body(index, inside)
@@ -127,22 +117,28 @@ class Block:
         builder.position_at_end(end)
         return list(results)
 
-    def _write(self, packed: bool) -> None:
+    def _write(self) -> None:
         builder, at = self.builder, self.at
         rows = [builder.gep(at.a, [builder.load(builder.gep(at.rows, [whole(i)]))]) for i in range(self.height)]
-        sums = []
-        for i in range(self.height):
-            value = builder.load(builder.gep(at.start, [builder.mul(at.step_start, whole(i))]))
-            sums += [splat(builder, self.vector, value)] * self.vectors
+        self._finish(self._terms(rows, self._begin(at.start)), at.added, at.y)
 
-        sums = self._packed_terms(rows, sums) if packed else self._terms(rows, sums)
-        sums = self._added(sums)
+    def _begin(self, start: Any) -> list[Any]:
+        """What the sums start with, a number for each row."""
+        builder, sums = self.builder, []
+        for i in range(self.height):
+            value = builder.load(builder.gep(start, [builder.mul(self.at.step_start, whole(i))]))
+            sums += [splat(builder, self.vector, value)] * self.vectors
+        return sums
+
+    def _finish(self, sums: list[Any], added: Any, y: Any) -> None:
+        """Add what is to be added, and put the sums to y."""
+        builder, at = self.builder, self.at
+        sums = self._added(sums, added)
         floor = ir.Constant(self.vector, [0.0] * self.vector.count)
         sums = self._where(at.relu, sums, lambda x: builder.select(builder.fcmp_ordered(">", floor, x), floor, x))
         for i in range(self.height):
-            place = builder.gep(at.y, [builder.mul(at.stride_y, whole(i))])
+            place = builder.gep(y, [builder.mul(at.stride_y, whole(i))])
             self._put(place, sums[i * self.vectors : (i + 1) * self.vectors])
-        builder.ret_void()
 
     def _terms(self, rows: list[Any], sums: list[Any]) -> list[Any]:
         """The sums over all groups, wherever their terms lie."""
@@ -162,30 +158,6 @@ class Block:
 
         return self._loop(at.groups, sums, group)
 
-    def _packed_terms(self, rows: list[Any], sums: list[Any]) -> list[Any]:
-        """The same where all addresses are known but for one number: several terms for each step of the loop.
-
-        Nothing but loads and multiply-adds is left. A thread that shares its core with another gets half of the
-        instructions that the core decodes in a cycle, too few for the loop above.
-        """
-        builder, depth, panel = self.builder, self.at.depth, self.vectors * self.vector.count
-
-        def terms(first: Any, count: int, sums: list[Any]) -> list[Any]:
-            for u in range(count):
-                k = builder.add(first, whole(u))
-                sums = self._term(rows, k, builder.gep(self.at.b, [builder.mul(k, whole(panel))]), sums)
-            return sums
-
-        rest = builder.srem(depth, whole(_UNROLLED))
-        several = builder.sub(depth, rest)
-        steps = builder.sdiv(depth, whole(_UNROLLED))
-        sums = self._loop(steps, sums, lambda i, sums: terms(builder.mul(i, whole(_UNROLLED)), _UNROLLED, sums))
-        return self._branch(
-            builder.icmp_signed("!=", rest, whole(0)),
-            sums,
-            lambda sums: self._loop(rest, sums, lambda i, sums: terms(builder.add(several, i), 1, sums)),
-        )
-
     def _term(self, rows: list[Any], k: Any, b: Any, sums: list[Any]) -> list[Any]:
         """The sums with one term more: number k of each row times the vectors at b."""
         columns, results = self._columns(b), []
@@ -195,19 +167,19 @@ class Block:
                 results.append(multiply_add(self.builder, factor, column, sums[i * self.vectors + j]))
         return results
 
-    def _added(self, sums: list[Any]) -> list[Any]:
+    def _added(self, sums: list[Any], added: Any) -> list[Any]:
         """Plus what lies at ``added``, if that is not a null pointer."""
         builder, at = self.builder, self.at
 
         def change(values: list[Any]) -> list[Any]:
             results = []
             for i in range(self.height):
-                places = self._columns(builder.gep(at.added, [builder.mul(at.stride_added, whole(i))]))
+                places = self._columns(builder.gep(added, [builder.mul(at.stride_added, whole(i))]))
                 own = values[i * self.vectors : (i + 1) * self.vectors]
                 results += [builder.fadd(x, y) for x, y in zip(own, places, strict=True)]
             return results
 
-        return self._branch(builder.icmp_unsigned("!=", builder.ptrtoint(at.added, INT64), whole(0)), sums, change)
+        return self._branch(builder.icmp_unsigned("!=", builder.ptrtoint(added, INT64), whole(0)), sums, change)
 
     def _where(self, flag: Any, sums: list[Any], change: Any) -> list[Any]:
         condition = self.builder.icmp_signed("!=", flag, whole(0))
@@ -229,3 +201,72 @@ class Block:
             phi.add_incoming(other, after)
             results.append(phi)
         return results
+
+
+class Column(Block):
+    """Writes the function for several tiles one below the other, of one panel of a packed b and terms that lie side by
+    side in a.
+
+    All addresses are known but for one number, so several terms make a step of the loop, in which nothing but loads and
+    multiply-adds is left. A thread that shares its core with another gets half of the instructions that the core
+    decodes in a cycle, too few for the loop of ``Block``. Of short sums, what a tile takes besides counts as well: one
+    call for all tiles of a panel, and loops of the same length for each of them, which the processor foresees.
+    """
+
+    names = (*_RESULT, "row_a", "b", "next", "lines", "depth", "tiles", "relu")
+    title = "column"
+
+    def _write(self) -> None:
+        builder, at = self.builder, self.at
+        rest = builder.srem(at.depth, whole(_UNROLLED))
+        several = builder.sub(at.depth, rest)
+        height = whole(self.height)
+        down = builder.mul(at.stride_y, height)
+        further = (
+            builder.mul(at.stride_added, height),
+            builder.mul(at.step_start, height),
+            builder.mul(at.row_a, height),
+        )
+        in_line = LINE // (4 if isinstance(self.vector.element, ir.FloatType) else 8)
+
+        def tile(_: Any, places: list[Any]) -> list[Any]:
+            y, added, start, a, following = places
+            with builder.if_then(builder.icmp_signed("!=", at.lines, whole(0))):
+                self._ask(y, following, in_line)
+            rows = [builder.gep(a, [builder.mul(at.row_a, whole(i))]) for i in range(self.height)]
+            self._finish(self._packed_terms(rows, self._begin(start), several, rest), added, y)
+            moved = [builder.gep(place, [step]) for place, step in zip((added, start, a), further, strict=True)]
+            return [builder.gep(y, [down]), *moved, builder.gep(following, [builder.mul(at.lines, whole(in_line))])]
+
+        self._loop(at.tiles, [at.y, at.added, at.start, at.a, at.next], tile)
+
+    def _ask(self, y: Any, following: Any, in_line: int) -> None:
+        """For the lines of y, and for a tile's share of those of the next panel: once each, while sums are made."""
+        builder = self.builder
+        for i in range(self.height):
+            row = builder.gep(y, [builder.mul(self.at.stride_y, whole(i))])
+            for j in range(0, self.vectors * self.vector.count, in_line):
+                ask_for(builder, builder.gep(row, [whole(j)]), locality=3, write=1)
+
+        def line(_: Any, places: list[Any]) -> list[Any]:
+            ask_for(builder, places[0])
+            return [builder.gep(places[0], [whole(in_line)])]
+
+        self._loop(self.at.lines, [following], line)
+
+    def _packed_terms(self, rows: list[Any], sums: list[Any], several: Any, rest: Any) -> list[Any]:
+        builder, panel = self.builder, self.vectors * self.vector.count
+
+        def terms(first: Any, count: int, sums: list[Any]) -> list[Any]:
+            for u in range(count):
+                k = builder.add(first, whole(u))
+                sums = self._term(rows, k, builder.gep(self.at.b, [builder.mul(k, whole(panel))]), sums)
+            return sums
+
+        steps = builder.sdiv(several, whole(_UNROLLED))
+        sums = self._loop(steps, sums, lambda i, sums: terms(builder.mul(i, whole(_UNROLLED)), _UNROLLED, sums))
+        return self._branch(
+            builder.icmp_signed("!=", rest, whole(0)),
+            sums,
+            lambda sums: self._loop(rest, sums, lambda i, sums: terms(builder.add(several, i), 1, sums)),
+        )

@@ -8,7 +8,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 _INT32, _INT64, _BYTE = ir.IntType(32), ir.IntType(64), ir.IntType(8)
-_LINE = 64  # bytes
+LINE = 64  # bytes
 
 
 def ask_for(builder: Any, place: Any, locality: int = 2, write: int = 0) -> None:
@@ -31,7 +31,7 @@ def prefetch(typing_context: Any, place: Any, count: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         start = builder.bitcast(values[0], _BYTE.as_pointer())
         stop = builder.mul(values[1], ir.Constant(_INT64, itemsize))
-        zero, step = ir.Constant(_INT64, 0), ir.Constant(_INT64, _LINE)
+        zero, step = ir.Constant(_INT64, 0), ir.Constant(_INT64, LINE)
         with cgutils.for_range_slice(builder, zero, stop, step, _INT64) as (at, _):
             ask_for(builder, builder.gep(start, [at]))
         return context.get_dummy_value()
@@ -42,7 +42,7 @@ def prefetch(typing_context: Any, place: Any, count: Any) -> Any:
 @intrinsic  # type: ignore[untyped-decorator]
 def line(typing_context: Any, like: Any) -> Any:
     """Numbers in a line of the cache, of what ``like`` points at."""
-    count = _LINE // (like.dtype.bitwidth // 8)
+    count = LINE // (like.dtype.bitwidth // 8)
     return types.intp(like), lambda context, builder, signature, values: ir.Constant(_INT64, count)
 
 

@@ -6,10 +6,49 @@ type. ``micro.py`` describes a tile, its sums over groups and terms, and where a
 """
 
 from .block import address, integer, integers, number, pointer, shift, stack, stack_integers
-from .compiler import merge
-from .micro import rows_of_tile, tile, vectors_of_tile
-from .prefetch import fetch_to_read, fetch_to_write, line
+from .compiler import inline, merge
+from .micro import column, rows_of_tile, tile, vectors_of_tile
+from .prefetch import fetch_to_write, line
 from .vectors import width
+
+
+@inline
+def _start(args, zero, target, first):  # type: ignore[no-untyped-def]
+    """What the sums of the rows of ``target`` start with, and its step; what is added to them, and its stride."""
+    mode, bias = integer(args, 15), pointer(args, 16)
+    if mode == 1:
+        return zero, 0, target, integer(args, 1)
+    if mode == 2:
+        return zero, 0, shift(bias, first), 0
+    if mode == 3:
+        return bias, 1, pointer(args, 18), 0
+    return zero, 0, pointer(args, 18), 0  # slot 18 is null
+
+
+@merge
+def _packed_column(args, first):  # type: ignore[no-untyped-def]
+    """All rows of y for a whole panel of a packed b, in two heights of tiles that differ by a row."""
+    rows, depth, row_a, stride_y = integer(args, 12), integer(args, 14), integer(args, 3), integer(args, 1)
+    y, a, zero = shift(pointer(args, 0), first), pointer(args, 2), stack(args, 1)
+    zero[0] = number(args, 0)
+    panel = vectors_of_tile(y) * width(y)
+    b = shift(pointer(args, 7), first // panel * integer(args, 9))
+    following = shift(b, integer(args, 9))
+    if integer(args, 11):
+        b = shift(b, integers(args, 11)[0])
+    start, step_start, added, stride_added = _start(args, zero, y, first)
+    blocks = -(-rows // rows_of_tile(y, vectors_of_tile(y)))
+    height, taller = rows // blocks, rows % blocks
+    lines = -(-depth * panel // (line(y) * blocks)) if depth >= 64 else 0
+    for part in range(2):
+        tiles = blocks - taller if part else taller
+        if tiles:
+            i = part * taller * (height + 1)
+            column(
+                *(height + 1 - part, shift(y, i * stride_y), stride_y, shift(added, i * stride_added), stride_added),
+                *(shift(start, i * step_start), step_start, shift(a, i * row_a), row_a, b),
+                *(shift(following, part * taller * lines * line(y)), lines, depth, tiles, integer(args, 17)),
+            )
 
 
 @merge
@@ -18,8 +57,7 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     y, stride_y, a, b = pointer(args, 0), integer(args, 1), pointer(args, 2), pointer(args, 7)
     row_a, step_a, group_a, table_a = integer(args, 3), integer(args, 4), integer(args, 5), integers(args, 6)
     stride_b, panel_b, groups, table_b = integer(args, 8), integer(args, 9), integer(args, 10), integers(args, 11)
-    rows, depth, mode, bias = integer(args, 12), integer(args, 14), integer(args, 15), pointer(args, 16)
-    relu, lanes = integer(args, 17), width(y)
+    rows, depth, relu, lanes = integer(args, 12), integer(args, 14), integer(args, 17), width(y)
     places, none, zero = stack_integers(args, 16), stack_integers(args, 1), stack(args, 1)
     none[0], zero[0] = 0, number(args, 0)
     panel = vectors_of_tile(y) * lanes
@@ -27,39 +65,31 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     table = table_b if address(table_b) != 0 else none
     most, in_line, far = rows_of_tile(y, vectors), line(y), groups * depth >= 64
     blocks = -(-rows // most)
-    masked = count < lanes
-    packed = vectors == vectors_of_tile(y) and step_a == 1 and stride_b == panel and groups == 1 and depth >= 4
-    packed = packed and not masked
-    if packed:
-        columns_b = shift(columns_b, table[0])  # the table is not looked at any more
     for block in range(blocks):
         # Blocks of nearly equal height: none of a row or two, whose sums would wait for each other.
         i, end = rows * block // blocks, rows * (block + 1) // blocks
         for r in range(end - i):
             places[r] = table_a[i + r] if address(table_a) != 0 else (i + r) * row_a
         target = shift(y, i * stride_y + first)
-        start, step_start = zero, 0
-        added, stride_added = pointer(args, 18), 0  # slot 18 is null
-        if mode == 1:
-            added, stride_added = target, stride_y
-        elif mode == 2:
-            added = shift(bias, first)
-        elif mode == 3:
-            start, step_start = shift(bias, i), 1
-        if far:  # The lines of y, and a share of those of the next panel, come while the sums are made.
+        start, step_start, added, stride_added = _start(args, zero, target, first)
+        if far:  # The lines of y come while the sums are made.
             for r in range(end - i):
                 for j in range(0, vectors * lanes, in_line):
                     fetch_to_write(shift(target, r * stride_y + j))
-        if packed:
-            for k in range(depth * block // blocks, depth * (block + 1) // blocks):
-                for j in range(0, panel, in_line):
-                    fetch_to_read(shift(columns_b, panel_b + k * panel + j))
         # Where b is read in place the tile asks for the next panel, a vector of it for each block of rows.
         ahead = (block % vectors + vectors) * lanes if panel_b == panel else 0
         tile(
-            *(end - i, vectors, masked, packed, target, stride_y, added, stride_added, start, step_start, a, places),
-            *(step_a, group_a, columns_b, stride_b, table, ahead, groups, depth, count, relu),
+            *(end - i, vectors, count < lanes, target, stride_y, added, stride_added, shift(start, i * step_start)),
+            *(step_start, a, places, step_a, group_a, columns_b, stride_b, table, ahead, groups, depth, count, relu),
         )
+
+
+@inline
+def _is_packed(args):  # type: ignore[no-untyped-def]
+    """Whether terms lie side by side in a, whose rows are evenly spaced, and b is a single group in panels."""
+    panel = vectors_of_tile(pointer(args, 0)) * width(pointer(args, 0))
+    evenly = address(integers(args, 6)) == 0 and integer(args, 4) == 1
+    return evenly and integer(args, 8) == panel and integer(args, 10) == 1 and integer(args, 14) >= 4
 
 
 def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -74,10 +104,14 @@ def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     columns, lanes, most = integer(args, 13), width(pointer(args, 0)), vectors_of_tile(pointer(args, 0))
     every = -(-columns // lanes)
     panels = -(-every // most)
-    in_place = integer(args, 9) == most * lanes
+    in_place, packed = integer(args, 9) == most * lanes, _is_packed(args)
     for panel in range(panels):
         if in_place:  # panels of nearly equal width: none of a single vector
             first, end = every * panel // panels, every * (panel + 1) // panels
         else:
             first, end = panel * most, min(every, (panel + 1) * most)
-        _column_of_tiles(args, first * lanes, end - first, min(lanes, columns - (end - 1) * lanes))
+        count = min(lanes, columns - (end - 1) * lanes)
+        if packed and end - first == most and count == lanes:
+            _packed_column(args, first * lanes)
+        else:
+            _column_of_tiles(args, first * lanes, end - first, count)
