@@ -109,6 +109,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("data", metavar="DATA", help=_DATA)
     _keys(parser)
+    add("--positive", metavar="CLASS", help="of two classes the one that is looked for; default: the last in order")
     add("--model", choices=MODELS, help="the network; default: cnn for images, mlp for tables")
     add("--layers", type=_layers, metavar="N,N", help="sizes of the hidden layers of an mlp; default: 64,32")
     add("--activation", choices=ACTIVATIONS, help="the nonlinearity between layers; default: relu")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import DataError, TableEncoder, infer_task, split_indices
-from ..datasets.errors import counted, listed, quoted
+from ..datasets.errors import counted, listed, quoted, suggested
 from ..datasets.tasks import Label, Task
 from .data import Data, digest
 from .errors import CommandError
@@ -152,12 +152,14 @@ def _read(data: Any) -> Preparation:
     return result
 
 
-def learn(data: Data, seed: int) -> Preparation:
-    """Decide what the data ask for, and learn the preprocessing from the training part."""
+def learn(data: Data, seed: int, positive: str | None = None) -> Preparation:
+    """Decide what the data ask for, and learn the preprocessing from the training part. ``positive`` names the second
+    of two classes."""
     targets = data.targets
     assert targets is not None
     task, classes = infer_task(targets)
     _check_rows(data, task, classes)
+    classes = classes if positive is None else _in_order(data, classes, positive)
     # All rows tell which categories there are; numbers are learned from the training part only. A category that is not
     # in the training part makes a constant column, which counts for nothing.
     most = min(_MOST_CATEGORIES, max(_FEW_CATEGORIES, len(data) // 2))  # more are identifiers or free text
@@ -213,6 +215,23 @@ def _check_rows(data: Data, task: Task, classes: tuple[Label, ...]) -> None:
                 f"{counted(int(counts.min()), 'row')}; each class needs {len(PARTS)} or more (to train, validate and "
                 "test): add rows, or remove the class"
             )
+
+
+def _in_order(data: Data, classes: tuple[Label, ...], positive: str) -> tuple[Label, ...]:
+    """The two classes with the positive one behind."""
+    names = [str(label) for label in classes]
+    if len(classes) != 2:
+        found = f"{len(classes)} classes" if classes else "numbers"
+        raise CommandError(
+            f"{data.source}: --positive is for a target of two classes, but {quoted(data.target_name)} has {found}; "
+            "leave it out"
+        )
+    if positive not in names:
+        raise CommandError(
+            f"{data.source}: --positive is {quoted(positive)}, which is no class of {quoted(data.target_name)}; "
+            f"expected one of {listed(classes)}{suggested(positive, names)}"
+        )
+    return classes if positive == names[1] else classes[::-1]
 
 
 def described(shape: tuple[int, ...]) -> str:

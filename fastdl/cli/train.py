@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if options.threads is not None:
         threads.set_num_threads(options.threads)
     data = read_for_training(options)
-    preparation = learn(data, options.seed)
+    preparation = learn(data, options.seed, options.positive)
     settings = networks.choose(options, preparation.shape, data.source)
     inputs, labels = preparation.inputs_of(data), preparation.labels_of(data)
     rows = preparation.split(labels)
@@ -87,6 +87,7 @@ def _fit(
             batch_size=settings.batch_size,
             validation_data=(inputs[validation], targets[validation]),
             seed=preparation.seed,
+            classes=None if preparation.outputs is not None else list(preparation.classes),
             metrics=() if preparation.outputs is not None else ("accuracy",),
             augment=networks.changes(settings, inputs[train]),
             callbacks=() if patience is None else EarlyStopping("val_loss", patience=patience),
@@ -129,7 +130,7 @@ def _introduction(
     train, validation, test = sizes
     stratified = "each class in proportion, " if preparation.outputs is None else ""
     lines = [
-        f"{data.source}: {counted(len(data), 'row')}, {described(preparation.shape)}",
+        f"{data.source}: {counted(len(data), 'row')}, {_inputs(preparation)}",
         _task(data, preparation),
         f"{train} rows to train, {validation} to validate, {test} to test ({stratified}seed {preparation.seed})",
         f"{network} with {parameters:,} parameters; {settings.optimizer}, learning rate {settings.lr:g}, "
@@ -138,6 +139,14 @@ def _introduction(
     if settings.augment:
         lines.append("images are shifted and turned at random in training")
     return "\n".join(lines)
+
+
+def _inputs(preparation: Preparation) -> str:
+    """The shape of an input; of a table the columns that are in the file, too."""
+    encoder, numbers = preparation.encoder, preparation.shape[0]
+    if encoder is None or len(encoder.kinds) == numbers:
+        return described(preparation.shape)
+    return f"{described((len(encoder.kinds),))}, {numbers} numbers with a category's own for each of its values"
 
 
 def _task(data: Data, preparation: Preparation) -> str:

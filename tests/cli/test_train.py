@@ -26,7 +26,7 @@ def preparation(path=FILE):
 
 def test_two_classes_from_a_csv_file(good, two_classes_csv):
     out = good("train", two_classes_csv, "--target", "ill", "--epochs", 40, "--lr", 0.01)
-    assert "two.csv: 60 rows, a table of 5 columns\n" in out  # two one-hot columns for the colour
+    assert "two.csv: 60 rows, a table of 4 columns, 5 numbers with a category's own for each of its values\n" in out
     assert "classification: ill is one of 2 classes ('no', 'yes')\n" in out
     assert "48 rows to train, 6 to validate, 6 to test (each class in proportion, seed 0)" in out
     for word in ("accuracy", "sensitivity", "specificity", "ROC AUC", "true \\ predicted", "positive class: yes", FILE):
@@ -226,3 +226,23 @@ def test_what_lies_beside_a_shifted_image_is_what_lies_at_its_edges():
     images[..., 1:-1, 1:-1] = 9
     settings = networks.Settings("cnn", (8,), "relu", "adam", 0.1, 1, 8, None, augment=True)
     assert {change.fill for change in networks.changes(settings, images)} == {3.0}
+
+
+def test_the_positive_class_is_the_one_that_is_named(good, scores, folder, two_classes_csv):
+    options = two_classes_csv, "--target", "ill", "--epochs", 40, "--lr", 0.01, "--force"
+    usual, other = scores(*options)["test"], scores(*options, "--positive", "no")["test"]
+    assert preparation().classes == ("yes", "no") == tuple(fd.load(FILE).classes)
+    assert other["rows"] == usual["rows"] and {other["sensitivity"], usual["specificity"]} == {1.0}
+    assert "positive class: no" in good("evaluate", FILE, two_classes_csv)
+    lines = good("predict", FILE, two_classes_csv).splitlines()
+    assert lines[0] == "line,predicted_ill,probability_yes,probability_no"
+    truth = [line.rsplit(",", 1)[1] for line in (folder / two_classes_csv).read_text().splitlines()[1:]]
+    for line, label in zip(lines[1:], truth, strict=True):
+        _, predicted, yes, no = line.split(",")
+        assert predicted == label == ("no" if float(no) > 0.5 else "yes") and float(yes) + float(no) == pytest.approx(1)
+
+
+def test_integers_as_positive_class(scores, folder):
+    (folder / "bits.csv").write_text("x,y\n" + "".join(f"{i % 2 + i / 100},{i % 2}\n" for i in range(60)))
+    out = scores("bits.csv", "--target", "y", "--positive", "0", "--epochs", 60, "--lr", 0.05)
+    assert preparation().classes == (1, 0) and out["test"]["accuracy"] == 1
