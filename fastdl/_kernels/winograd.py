@@ -15,7 +15,9 @@ import numpy as np
 
 from .block import address, call, integer, integers, number, pointer, shift, stack, stack_integers
 from .compiler import inline
+from .micro import rows_of_tile
 from .moves import turn
+from .short_products import rows_of_panel
 from .vectors import larger, load, spread, store, total, transpose, width
 from .winograd_tiles import sampled, tile_out, tiles_in
 
@@ -91,17 +93,19 @@ def _panel_rows(args, target, taps, pitch, backwards, lanes):  # type: ignore[no
 
 
 @inline
-def _products(args, worker, v, u, depth, m, sizes, tiles, columns, add):  # type: ignore[no-untyped-def]
+def _products(args, v, u, depth, m, sizes, tiles, columns, add):  # type: ignore[no-untyped-def]
     """M = V U for each frequency, or M + V U: ``tiles`` rows, ``depth`` input channels, ``columns`` output channels."""
-    block = stack_integers(args, 19)
-    block[1], block[3], block[4], block[5], block[6] = sizes[20], sizes[26], 1, 0, 0
-    block[8], block[9], block[10], block[11] = integer(args, 10), 0, 1, 0
-    block[12], block[13], block[14], block[15], block[16] = tiles, columns, depth, add, 0
-    block[17], block[18] = 0, 0
+    vectors, block, row, panel = columns // width(v), sizes[20], sizes[26], integer(args, 9)
+    blocks = -(-tiles // rows_of_tile(v, vectors))
+    height, taller = tiles // blocks, tiles % blocks  # rows of a block, and how many have one more
     for f in range(36):
-        block[0], block[2] = address(shift(m, f * sizes[16])), address(shift(v, f * sizes[14]))
-        block[7] = address(shift(u, f * sizes[15]))
-        call(integer(args, 9), address(block), 0, 1, worker)
+        y, a, b = shift(m, f * sizes[16]), shift(v, f * sizes[14]), shift(u, f * sizes[15])
+        for part in range(2):
+            rows, count = (height, blocks - taller) if part else (height + 1, taller)
+            if rows * count > 0:
+                next_a, next_b = shift(a, rows * row), shift(b, sizes[15])
+                rows_of_panel(rows, vectors, y, block, a, row, b, panel, next_a, next_b, count, depth, add)
+                y, a = shift(y, rows * count * block), shift(a, rows * count * row)
 
 
 @inline
@@ -110,17 +114,17 @@ def _block(args, worker, v, u, m, sizes, o, tiles, columns, own):  # type: ignor
 
     Weights that no other cell needs are transformed here, a chunk at a time.
     """
-    channels, panel, chunk, weights = sizes[0], integer(args, 10), integer(args, 16), stack_integers(args, 8)
+    channels, panel, chunk, weights = sizes[0], integer(args, 9), integer(args, 15), stack_integers(args, 8)
     for part in range(-(-channels // chunk)):
         c = part * chunk
         depth = min(chunk, channels - c)
         place = shift(u, o // panel * panel * channels + c * panel + o % panel)
-        if integer(args, 15) != 0:
+        if integer(args, 14) != 0:
             place = shift(own, sizes[25])
             weights[0], weights[1], weights[2], weights[3] = address(place), integer(args, 5), address(sizes), panel
             weights[4], weights[5], weights[6], weights[7] = sizes[15], o, c, depth
-            call(integer(args, 15), address(weights), 0, columns // width(v) * -(-depth // 16), worker)
-        _products(args, worker, shift(v, c), place, depth, m, sizes, tiles, columns, 1 if part > 0 else 0)
+            call(integer(args, 14), address(weights), 0, columns // width(v) * -(-depth // 16), worker)
+        _products(args, shift(v, c), place, depth, m, sizes, tiles, columns, 1 if part > 0 else 0)
 
 
 @inline
@@ -163,7 +167,7 @@ def _tiles_out(args, y, x, m, sizes, pixels, row, rows, column, tiles, o, first,
             numbers[k] = bias[o + k] if k < channels else number(args, 0)
         added = load(numbers)
     bottom, columns = min(4 * rows, height - 4 * row), min(4 * tiles, length - 4 * column)
-    wrong, relu = zero, integer(args, 17)
+    wrong, relu = zero, integer(args, 16)
     floor = spread(number(args, 0) if relu else number(args, -np.inf))
     for attempt in range(2):  # the second one without relu, which would hide an infinity
         if attempt == 0 or not total(wrong) == number(args, 0):
@@ -221,11 +225,11 @@ def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 def multiply(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """y = s(x * weight + bias). A cell is a strip (see ``images``), for one of several parts of the blocks of channels.
 
-    Slots: y, x, U, bias, has bias, weight, sizes, worker scratch and its stride, the kernel ``product.block``, columns
-    of a panel, parts, the kernel ``images`` or 0 where V is there already, V, elements of V from strip to strip, the
-    kernel ``weights`` or 0 where U is there already, input channels of a chunk, s is relu.
+    Slots: y, x, U, bias, has bias, weight, sizes, worker scratch and its stride, columns of a panel, parts, the kernel
+    ``images`` or 0 where V is there already, V, elements of V from strip to strip, the kernel ``weights`` or 0 where U
+    is there already, input channels of a chunk, s is relu.
     """
-    y, x, u, sizes, parts = pointer(args, 0), pointer(args, 1), pointer(args, 2), integers(args, 6), integer(args, 11)
+    y, x, u, sizes, parts = pointer(args, 0), pointer(args, 1), pointer(args, 2), integers(args, 6), integer(args, 10)
     scratch = shift(pointer(args, 7), worker * integer(args, 8))
     m, pixels, own = shift(scratch, sizes[23]), shift(scratch, sizes[24]), stack_integers(args, 8)
     channels, outputs, rows, pieces, lanes, block = sizes[0], sizes[1], sizes[8], sizes[12], width(y), sizes[20]
@@ -235,12 +239,12 @@ def multiply(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         column = strip % pieces * sizes[11]
         tiles = min(sizes[11], sizes[9] - column)
         first, last = strip // pieces * sizes[10], min(sizes[13], (strip // pieces + 1) * sizes[10])
-        v = shift(pointer(args, 13), strip * integer(args, 14))
-        if integer(args, 12) != 0:
+        v = shift(pointer(args, 12), strip * integer(args, 13))
+        if integer(args, 11) != 0:
             v = shift(scratch, sizes[22])
             own[0], own[1], own[2], own[3] = address(v), address(x), address(sizes), integer(args, 7)
             own[4], own[5], own[6], own[7] = integer(args, 8), 1, 0, 0
-            call(integer(args, 12), address(own), strip, strip + 1, worker)
+            call(integer(args, 11), address(own), strip, strip + 1, worker)
         for number_of_block in range(blocks * part // parts, blocks * (part + 1) // parts):
             o = number_of_block * block
             n = min(block, outputs - o)

@@ -12,7 +12,9 @@ for 16 pixels instead of 144, and G' M G comes once at the end. Pixels of a tile
 
 from .block import address, call, integer, integers, number, pointer, shift, stack_integers
 from .compiler import inline
+from .micro import rows_of_tile, vectors_of_tile
 from .moves import turn
+from .short_products import upright_rows
 from .vectors import fma, load, put_first, spread, store, total, transpose, width
 from .winograd_tiles import A, B, strip
 
@@ -111,17 +113,32 @@ def gradients(args, lo, hi, worker):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _products(args, worker, m, z, v, sizes, outputs, channels, tiles, add):  # type: ignore[no-untyped-def]
-    """M = Z' V for each frequency, or M + Z' V: ``outputs`` rows, ``channels`` columns, ``tiles`` terms."""
-    block = stack_integers(args, 19)
-    block[1], block[3], block[4], block[5], block[6] = sizes[20], 1, sizes[18], 0, 0
-    block[8], block[9], block[10], block[11] = sizes[26], integer(args, 7), 1, 0
-    block[12], block[13], block[14], block[15], block[16] = outputs, channels, tiles, add, 0
-    block[17], block[18] = 0, 0
+def _products(m, z, v, sizes, outputs, channels, tiles, add):  # type: ignore[no-untyped-def]
+    """M = Z' V for each frequency, or M + Z' V: ``outputs`` rows, ``channels`` columns, ``tiles`` terms.
+
+    The last vector of a row of M may have lanes of no channel, made of what lies behind a tile in V.
+    """
+    lanes, step_z, step_v = width(v), sizes[18], sizes[26]
+    every = -(-channels // lanes)
+    panels = -(-every // vectors_of_tile(v))
     for f in range(36):
-        block[0], block[2] = address(shift(m, f * sizes[16])), address(shift(z, f * sizes[15]))
-        block[7] = address(shift(v, f * sizes[14]))
-        call(integer(args, 6), address(block), 0, 1, worker)
+        ahead = 1 if f < 35 else 0
+        for panel in range(panels):
+            first, end = every * panel // panels, every * (panel + 1) // panels
+            blocks = -(-outputs // rows_of_tile(v, end - first))
+            height, taller = outputs // blocks, outputs % blocks  # rows of a block, and how many have one more
+            y, a = shift(m, f * sizes[16] + first * lanes), shift(z, f * sizes[15])
+            b = shift(v, f * sizes[14] + first * lanes)
+            # Of what the next frequency reads, a share while each panel is computed.
+            next_a = shift(z, (f + ahead) * sizes[15] + tiles * step_z * panel // panels)
+            next_b = shift(v, (f + ahead) * sizes[14] + tiles * step_v * panel // panels)
+            for part in range(2):
+                rows, count = (height, blocks - taller) if part else (height + 1, taller)
+                if rows * count > 0:
+                    upright_rows(
+                        *(rows, end - first, y, sizes[20], a, step_z, b, step_v, next_a, next_b, count, tiles, add)
+                    )
+                    y, a = shift(y, rows * count * sizes[20]), shift(a, rows * count)
 
 
 @inline
@@ -175,46 +192,46 @@ def _taps_out(args, target, middle, taps, m, pitch, count, wrong):  # type: igno
 def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Partial sums of dW. A cell is a chunk of the strips (see ``gradients``), a block of channels of g, one of x.
 
-    Slots: partial sums (chunks, O, C, 3, 3), x, g, sizes, worker scratch and its stride, the kernel ``product.block``,
-    columns of a panel, the strip after the last, strips of a chunk, V and Z from the first strip on and their elements
-    from strip to strip, the kernels ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, for
-    each cell a number that will be NaN if one of its sums is not finite; the first strip, M of all cells, which is kept
-    between launches for some of the strips each, or null, and whether this launch is the last of them.
+    Slots: partial sums (chunks, O, C, 3, 3), x, g, sizes, worker scratch and its stride, the strip after the last,
+    strips of a chunk, V and Z from the first strip on and their elements from strip to strip, the kernels
+    ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, for each cell a number that will be NaN
+    if one of its sums is not finite; the first strip, M of all cells, which is kept between launches for some of the
+    strips each, or null, and whether this launch is the last of them.
     sizes: as in ``winograd.py``, but 15 elements of Z from frequency to frequency; of Z from tile to tile: 18; channels
     of a block: 19 of g, 20 of x; where the parts of a worker's scratch start: 22 V, 23 M, 24 Z, 25 squares of taps.
     """
-    sums, sizes, wrongs = pointer(args, 0), integers(args, 3), pointer(args, 16)
+    sums, sizes, wrongs = pointer(args, 0), integers(args, 3), pointer(args, 14)
     scratch = shift(pointer(args, 4), worker * integer(args, 5))
     m, squares, own = shift(scratch, sizes[23]), shift(scratch, sizes[25]), stack_integers(args, 8)
     channels, outputs, lanes = sizes[0], sizes[1], width(sums)
     blocks, out_blocks = -(-channels // sizes[20]), -(-outputs // sizes[19])
-    middle, taps, begin = squares, shift(squares, 18 * lanes), integer(args, 17)
+    middle, taps, begin = squares, shift(squares, 18 * lanes), integer(args, 15)
     for cell in range(lo, hi):
         c, o = cell % blocks * sizes[20], cell // blocks % out_blocks * sizes[19]
         n, k, chunk = min(sizes[20], channels - c), min(sizes[19], outputs - o), cell // (blocks * out_blocks)
-        start = begin + chunk * integer(args, 9)
-        end, add = min(integer(args, 8), start + integer(args, 9)), 1 if begin > 0 else 0
-        if address(pointer(args, 18)) != 0:
-            m = shift(pointer(args, 18), cell * 36 * sizes[16])
+        start = begin + chunk * integer(args, 7)
+        end, add = min(integer(args, 6), start + integer(args, 7)), 1 if begin > 0 else 0
+        if address(pointer(args, 16)) != 0:
+            m = shift(pointer(args, 16), cell * 36 * sizes[16])
         for number_of_strip in range(start, end):
             first = number_of_strip // sizes[12] * sizes[10]
             rows = min(sizes[13], first + sizes[10]) - first
             tiles = rows * min(sizes[11], sizes[9] - number_of_strip % sizes[12] * sizes[11])
-            v = shift(pointer(args, 10), (number_of_strip - begin) * integer(args, 12))
-            z = shift(pointer(args, 11), (number_of_strip - begin) * integer(args, 13))
-            if integer(args, 14) != 0:
+            v = shift(pointer(args, 8), (number_of_strip - begin) * integer(args, 10))
+            z = shift(pointer(args, 9), (number_of_strip - begin) * integer(args, 11))
+            if integer(args, 12) != 0:
                 v, z = shift(scratch, sizes[22]), shift(scratch, sizes[24])
                 own[0], own[1], own[2], own[3] = address(v), address(pointer(args, 1)), address(sizes), integer(args, 4)
                 own[4], own[5], own[6], own[7] = integer(args, 5), 1, 0, 0
-                call(integer(args, 14), address(own), number_of_strip, number_of_strip + 1, worker)
+                call(integer(args, 12), address(own), number_of_strip, number_of_strip + 1, worker)
                 own[0], own[1] = address(z), address(pointer(args, 2))
-                call(integer(args, 15), address(own), number_of_strip, number_of_strip + 1, worker)
-            _products(args, worker, m, shift(z, o), shift(v, c), sizes, k, n, tiles, add)
+                call(integer(args, 13), address(own), number_of_strip, number_of_strip + 1, worker)
+            _products(m, shift(z, o), shift(v, c), sizes, k, n, tiles, add)
             add = 1
-        if integer(args, 19) == 0:
+        if integer(args, 17) == 0:
             continue
         wrong = spread(number(args, 0))
-        for f in range(36 if n % lanes else 0):  # lanes that no product writes
+        for f in range(36 if n % lanes else 0):  # lanes of no channel
             for i in range(k):
                 for j in range(n, -(-n // lanes) * lanes):
                     m[f * sizes[16] + i * sizes[20] + j] = number(args, 0)

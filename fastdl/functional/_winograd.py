@@ -29,7 +29,6 @@ _WEIGHTS, IMAGES, _MULTIPLY = (
     Kernel("winograd", "images"),
     Kernel("winograd", "multiply"),
 )
-PRODUCT = Kernel("product", "block")
 
 _TILES, _LEAST_TILES = 48, 16  # of a strip; 24 to 96 cost the same within 5 %, 16 cost up to 10 % more
 _MOST_TILES = 128  # of the tiles for which a block of output channels is computed
@@ -242,7 +241,7 @@ def lower(
     chunk = s.in_channels if cut.whole else min(s.in_channels, _CHUNK)
     pitch_u = _panel_pitch(s.in_channels, s.out_channels, dtype.itemsize)
     if inside:
-        pitch_u = odd(chunk * cut.block, lanes(dtype.itemsize))
+        pitch_u = odd(chunk * panel(dtype.itemsize), lanes(dtype.itemsize))
     elif panels is None:
         panels = lowering.scratch(panels_shape(s.in_channels, s.out_channels, dtype), dtype)
         lower_panels(lowering, panels, weight, s)
@@ -258,7 +257,7 @@ def lower(
         slots: list[Argument | Operand] = [v, x, table, scratch, stride, parts, step, 0]
         lowering.launch(IMAGES, dtype, slots, cells=cut.strips * parts, work=0.7 * x.size)
     arguments: list[Argument | Operand] = [y, x, panels, bias, bias is not None, weight, table, scratch, stride]
-    arguments += [PRODUCT.address(name), cut.block if inside else panel(dtype.itemsize), blocks]
+    arguments += [panel(dtype.itemsize), blocks]
     arguments += [IMAGES.address(name) if cut.whole else 0, v, step, _WEIGHTS.address(name) if inside else 0, chunk]
     arguments.append(int(relu))
     work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + y.size

@@ -18,16 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._kernels import Argument, Kernel
-from .._kernels.machine import lanes, panel
+from .._kernels.machine import lanes, most_vectors
 from ..ops import Lowering, Operand
 from ._conv_geometry import Geometry
 from ._lowering import add_parts, round_up
-from ._winograd import IMAGES, PRODUCT, Filtering, odd, suits
+from ._winograd import IMAGES, Filtering, odd, suits
 
 _GRADIENTS, _WEIGHT_GRAD = Kernel("winograd_gradient", "gradients"), Kernel("winograd_gradient", "weight_grad")
 _WHERE_WRONG = Kernel("winograd_gradient", "where_wrong")
 
-_TILES = 112  # most of a strip: the terms of a product; half of them cost 5 % more, twice as many 5 to 10 %
+# Tiles of a strip, at most: the terms of a product. V and Z of 32 channels each, with M, are 650 KB for 56 tiles; where
+# the second cache is one of 512 KB, as processors with 16 registers have, 112 took up to a quarter longer, of the
+# others half as many 5 % and twice as many 5 to 10 %.
+_TILES, _NARROW_TILES = 112, 56
 _CHUNKS, _FEW_CHUNKS = 16, 4
 _LEAST_TILES = 48  # of a chunk: with fewer of them, G' M G and adding up the chunks cost more than a tenth
 _SUM_BYTES = 2400 * 1024  # of M, where a cell has all channels: 128 x 128 were a fifth faster so, 256 x 256 were not
@@ -106,7 +109,8 @@ def _cut(s: Filtering, itemsize: int) -> _Cut:
         chunks //= 2
     whole = chunks >= _FEW_CHUNKS and 36 * s.in_channels * s.out_channels * itemsize <= _SUM_BYTES
     chunk_rows = -(-rows // chunks) if whole else rows
-    strips_down = -(-chunk_rows // max(1, _TILES // columns))
+    tiles = _TILES if most_vectors() > 2 else _NARROW_TILES
+    strips_down = -(-chunk_rows // max(1, tiles // columns))
     strip_rows = -(-chunk_rows // strips_down)
     strips = -(-rows // strip_rows) * pieces
     if whole:
@@ -137,7 +141,8 @@ def _sizes(s: Filtering, cut: _Cut, itemsize: int) -> tuple[list[int], int]:
     """The table that the kernels read, and elements of a worker's scratch."""
     n = lanes(itemsize)
     step_v, step_z = _between_tiles(s.in_channels, itemsize), _between_tiles(s.out_channels, itemsize)
-    pitches = odd(cut.tiles * step_v, n), odd(cut.tiles * step_z, n), odd(cut.out_block * cut.in_block, n)
+    behind = -s.in_channels % n  # what products read behind the last tile's channels
+    pitches = odd(cut.tiles * step_v + behind, n), odd(cut.tiles * step_z, n), odd(cut.out_block * cut.in_block, n)
     strip = (4 * cut.rows + 2) * (4 * cut.columns + 2) * n
     between = 6 * (4 * cut.columns + 2) * n
     squares = (18 + max(9, n)) * n
@@ -167,8 +172,7 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     wrong = lowering.scratch((cells,), dtype)
     work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + x.size + g.size
     sums = lowering.scratch((cut.chunks, *dweight.shape), dtype) if cut.chunks > 1 else dweight
-    arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride, PRODUCT.address(name)]
-    arguments.append(panel(dtype.itemsize))
+    arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride]
     if cut.whole:
         places = [cut.strips, cut.chunk, None, None, 0, 0, IMAGES.address(name), _GRADIENTS.address(name), wrong]
         lowering.launch(_WEIGHT_GRAD, dtype, [*arguments, *places, 0, None, 1], cells=cells, work=work)
