@@ -11,6 +11,7 @@ Shapes are tuples, dtypes NumPy dtypes; attributes are the static options of a p
 
 import functools
 import importlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -242,7 +243,7 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
     """
     arrays = [x if x is None or x.flags.carray else prepared(x) for x in inputs]  # carray: the usual case in one look
     key = tuple([None if x is None else (x.shape, x.dtype) for x in arrays])
-    program, results = _eager_program(primitive, key, tuple(attrs.items()))
+    program, results = _eager_program(primitive, key, tuple(attrs.items()), _negative_zeros(attrs))
     if out is None:
         outputs = tuple([new(*spec) for new, spec in results])
     else:
@@ -252,9 +253,14 @@ def execute(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], 
         check(primitive.name, arrays, outputs)
     if out is None:
         if primitive.again is repeats.stranger:
-            object.__setattr__(primitive, "again", repeats.caller())
-        repeats.learn((primitive, key, tuple(attrs.items())), primitive.again, inputs, attrs, program, results)
+            repeats.introduce(primitive)
+        repeats.learn((primitive, key), primitive.again, inputs, attrs, program, results)
     return outputs
+
+
+def _negative_zeros(attrs: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the options that are -0.0, which equals 0.0 but makes another program."""
+    return tuple([name for name, x in attrs.items() if x.__class__ is float and x == 0 and math.copysign(1, x) < 0])
 
 
 def forget_programs() -> None:
@@ -265,7 +271,10 @@ def forget_programs() -> None:
 
 @functools.lru_cache(maxsize=1024)
 def _eager_program(
-    primitive: Primitive, key: tuple[tuple[Shape, np.dtype[Any]] | None, ...], items: tuple[tuple[str, Any], ...]
+    primitive: Primitive,
+    key: tuple[tuple[Shape, np.dtype[Any]] | None, ...],
+    items: tuple[tuple[str, Any], ...],
+    negative_zeros: tuple[str, ...],
 ) -> tuple[Program, tuple[tuple[Callable[..., Array], Spec], ...]]:
     """The program, and for each result what makes an array for it."""
     attrs = dict(items)

@@ -32,8 +32,17 @@ _free: dict[int, list[Arena]] = {}
 _parked: dict[int, tuple[Arena, "array[int]"]] = {}
 _kept = 0
 _lock = threading.RLock()  # re-entrant: the garbage collector may finish a run inside ``take``
+
+
+def _in_child() -> None:
+    """What other threads had taken nobody will put back."""
+    for arena, word in _parked.values():
+        word[0] = arena.place
+    _lock.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_in_child)
 
 
 def align(nbytes: int) -> int:
@@ -84,8 +93,10 @@ def parked(nbytes: int) -> int:
     size = _size_class(nbytes)
     with _lock:
         if size not in _parked:
-            arena = take(nbytes)
-            _parked[size] = arena, array("q", [arena.place])
+            arena = take(nbytes)  # may run the garbage collector, and that may park one of this size
+            entry = arena, array("q", [arena.place])
+            if _parked.setdefault(size, entry) is not entry:
+                give(arena)
         return _parked[size][1].buffer_info()[0]
 
 

@@ -81,9 +81,13 @@ def _arguments_agree(table, record, given, count):  # type: ignore[no-untyped-de
             at += dimensions
         else:
             if x != record[at + 1]:
-                equal = ask(table[w.EQUAL], x, record[at + 1], 2, 0) & 0xFFFFFFFF  # 2: Py_EQ
-                if equal != 1:
-                    return -1 if equal > 1 else 0
+                if record[at] == table[w.FLOAT]:
+                    if _own(x)[0] != _own(record[at + 1])[0]:  # by their bits: 0.0 is not -0.0
+                        return 0
+                else:
+                    equal = ask(table[w.EQUAL], x, record[at + 1], 2, 0) & 0xFFFFFFFF  # 2: Py_EQ
+                    if equal != 1:
+                        return -1 if equal > 1 else 0
             at += 2
     return at
 
@@ -102,6 +106,9 @@ def _names_agree(table, record, names, count):  # type: ignore[no-untyped-def]
 def _now(table):  # type: ignore[no-untyped-def]
     """Nanoseconds of the clock that ``threads.py`` goes by."""
     reading = ask(table[w.CALL], table[w.CLOCK], 0, 0, 0)
+    if reading == 0:  # no memory for a number
+        ask(table[w.CLEAR], 0, 0, 0, 0)
+        return 0
     nanoseconds = ask(table[w.NUMBER], reading, 0, 0, 0)
     ask(table[w.DECREASE], reading, 0, 0, 0)
     return nanoseconds
@@ -114,6 +121,9 @@ def _threads(table):  # type: ignore[no-untyped-def]
     chosen[0] = 0
     ask(table[w.VARIABLE], table[w.CHOSEN], 0, address(chosen), 0)
     count = integers_at(table[w.SHARED])[w.DEFAULT]
+    if chosen[0] == 0:
+        ask(table[w.CLEAR], 0, 0, 0, 0)
+        return count
     if chosen[0] != table[w.NONE]:
         count = ask(table[w.NUMBER], chosen[0], 0, 0, 0)
     ask(table[w.DECREASE], chosen[0], 0, 0, 0)
@@ -226,24 +236,28 @@ def call(owner, arguments, places, names):  # type: ignore[no-untyped-def]
     h = 0
     if _own(table[w.CHECKING])[0] == 0:
         h = _hash(table, owner, given, places, count)
-    at, found = 0, 0
+    at, found, keeper, before = 0, 0, 0, table[w.FORGOTTEN]
     if h:
         found = table[w.BUCKETS + (h >> 40 & w.BUCKET_COUNT - 1)]
     while found:
         record = integers_at(found)
         if record[w.HASH] == h and record[w.OWNER] == owner and record[w.PLACES] == places:
             if record[w.NAMES] == count and _names_agree(table, record, names, count):
+                keeper = record[w.KEEPER]
+                # What compares options, or makes an array, may run any Python, which may forget this record.
+                ask(table[w.INCREASE], keeper, 0, 0, 0)
                 at = _arguments_agree(table, record, given, places + count)
+                if at > 0:
+                    break
+                found = 0 if at < 0 or table[w.FORGOTTEN] != before else record[w.NEXT]
+                ask(table[w.DECREASE], keeper, 0, 0, 0)
                 if at < 0:
                     return 0
-                if at:
-                    break
+                continue
         found = record[w.NEXT]
     if found == 0:
         ask(table[w.INCREASE], table[w.NONE], 0, 0, 0)
         return table[w.NONE]
-    keeper = record[w.KEEPER]
-    ask(table[w.INCREASE], keeper, 0, 0, 0)  # to make an array may run the garbage collector, and that anything
     arrays = stack_integers(0, MOST_ARRAYS)
     for i in range(places):
         arrays[i] = given[i]

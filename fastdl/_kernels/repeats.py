@@ -5,6 +5,7 @@ dtypes and options, and the program that answers them. It answers a call that di
 with all where Python is not laid out as ``words.py`` says: in other interpreters, and in builds without a global lock.
 """
 
+import atexit
 import ctypes
 import functools
 import os
@@ -27,11 +28,14 @@ _CALL, _WALK, _TASK = Kernel("repeat", "call"), Kernel("walk", "walk"), Kernel("
 _FAST_WITH_KEYWORDS = 0x80 | 0x02  # METH_FASTCALL | METH_KEYWORDS
 _LONG_WORK = 5_000  # nanoseconds of a program while which other Python threads may run; to let them costs some 100
 _MOST = 1024  # calls that are known: then all are forgotten, and those that are still made are soon learnt again
+_MOST_OPTIONS = 8  # sets of options that are known of one function on the same shapes: a slope may be new each time
 _clock = time.perf_counter_ns
 _OPTIONS = (type(None), bool, int, float, str)  # types of options that compare by value
 
 _Result: TypeAlias = tuple[Callable[..., Any], tuple[tuple[int, ...], np.dtype[Any]]]
 _known: dict[Any, "_Keeper"] = {}
+_options: dict[Any, int] = {}  # how many sets of them are known
+_closed = False  # at the interpreter's exit: records may go before those who would look them up
 _lock = threading.RLock()  # re-entrant: the garbage collector may run an op inside
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
@@ -103,6 +107,13 @@ def _laid_out_as_expected() -> bool:
     """Whether objects are what ``words.py`` says, as far as can be seen; the rest is NumPy's and Python's promise."""
     if sys.implementation.name != "cpython" or HEAD != w.HEAD:
         return False
+    items, number = (np.ndarray, "b", 3), 1.5
+    for sized in (items, [*items, 4]):
+        if ctypes.c_int64.from_address(id(sized) + HEAD).value != len(sized):
+            return False
+    places = (ctypes.c_int64 * 3).from_address(id(items) + tuple.__basicsize__)
+    if [*places] != [id(item) for item in items] or ctypes.c_double.from_address(id(number) + HEAD).value != number:
+        return False
     for array in (np.zeros((2, 3), np.float32), np.zeros(0), np.zeros((3, 2), np.int64).T[1:]):
         start = id(array)
         words = (ctypes.c_int64 * 7).from_address(start + HEAD)
@@ -122,7 +133,7 @@ def _table() -> np.ndarray[Any, Any] | None:
     if not _laid_out_as_expected():
         return None
     table = np.zeros(w.BUCKETS + w.BUCKET_COUNT, np.int64)
-    table[[w.CHECKING, w.NONE, w.ARRAY]] = id(ACTIVE), id(None), id(np.ndarray)
+    table[[w.CHECKING, w.NONE, w.ARRAY, w.FLOAT]] = id(ACTIVE), id(None), id(np.ndarray), id(float)
     table[[w.CLOCK, w.CHOSEN, w.SHARED]] = id(_clock), id(threads.override), threads.shared.buffer_info()[0]
     functions = {
         w.CALL: "PyObject_Vectorcall",
@@ -135,6 +146,7 @@ def _table() -> np.ndarray[Any, Any] | None:
         w.INTEGER: "PyLong_FromSsize_t",
         w.NUMBER: "PyLong_AsSsize_t",
         w.VARIABLE: "PyContextVar_Get",
+        w.CLEAR: "PyErr_Clear",
     }
     for place, name in functions.items():
         table[place] = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
@@ -148,7 +160,9 @@ def _table() -> np.ndarray[Any, Any] | None:
 
 @functools.cache
 def _method() -> _Method:
-    return _Method(b"call", _CALL.address("object"), _FAST_WITH_KEYWORDS, None)
+    method = _Method(b"call", _CALL.address("object"), _FAST_WITH_KEYWORDS, None)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(method))  # for ever: at exit a caller may go after this module
+    return method
 
 
 def stranger(*inputs: Any, **options: Any) -> None:
@@ -172,36 +186,61 @@ def _by_value(x: Any) -> bool:
     return type(x) in _OPTIONS or (type(x) is tuple and all(map(_by_value, x)))
 
 
+def introduce(primitive: Any) -> None:
+    """Let the primitive's ``again`` be a caller of its own, if nobody has done so."""
+    made = caller()
+    with _lock:
+        if primitive.again is stranger:
+            object.__setattr__(primitive, "again", made)
+
+
 def learn(
-    known_as: Any,
+    kind: Any,
     caller: Any,
     inputs: Sequence[Any],
     options: Mapping[str, Any],
     program: Program,
     results: Sequence[_Result],
 ) -> None:
-    """From now on ``caller(*inputs, **options)`` runs ``program`` on the inputs and results; ``known_as`` is a hashable
-    that says the same."""
-    if caller is stranger or known_as in _known or len(inputs) + len(results) > w.MOST_ARRAYS:
+    """From now on ``caller(*inputs, **options)`` runs ``program`` on the inputs and results; ``kind`` is a hashable
+    that says what of it is not in the options."""
+    if caller is stranger or len(inputs) + len(results) > w.MOST_ARRAYS or _options.get(kind, 0) >= _MOST_OPTIONS:
         return
     if not all(x is None or type(x) is np.ndarray for x in inputs) or not all(map(_by_value, options.values())):
         return
-    table = _table()
+    # A dtype that was unpickled is another object than NumPy's own, and equal to it; str tells -0.0 from 0.0.
+    known_as = kind, str(options), *[id(x.dtype) for x in inputs if x is not None]
+    if known_as in _known:
+        return
+    # To make objects may run the garbage collector, and that may run ops, which learn: so first all is made.
+    keeper, table = _Keeper(caller, inputs, options, program, results), _table()
     assert table is not None
+    record, place = keeper.record, address_of(keeper.record)
+    bucket = w.BUCKETS + (int(record[w.HASH]) >> 40 & w.BUCKET_COUNT - 1)
     with _lock:
         if len(_known) >= _MOST:
             forget()
-        _known[known_as] = keeper = _Keeper(caller, inputs, options, program, results)
-        record = keeper.record
-        bucket = w.BUCKETS + (int(record[w.HASH]) >> 40 & w.BUCKET_COUNT - 1)
+        if _closed or _known.setdefault(known_as, keeper) is not keeper:
+            return
         record[w.NEXT] = table[bucket]
-        table[bucket] = address_of(record)
+        table[bucket] = place
+        _options[kind] = _options.get(kind, 0) + 1
 
 
 def forget() -> None:
     """Forget all calls; one that is being answered keeps what it needs."""
     with _lock:
-        table = _table()
+        table = _table() if _known else None
         if table is not None:
             table[w.BUCKETS :] = 0
+            table[w.FORGOTTEN] += 1
+        _options.clear()
         _known.clear()
+
+
+@atexit.register
+def _close() -> None:
+    global _closed
+    with _lock:
+        _closed = True
+        forget()

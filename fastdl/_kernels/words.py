@@ -24,7 +24,7 @@ FIT = 0x101  # C-contiguous and aligned
 
 # The table of known calls: objects and functions of the interpreter by address, then the first record of each bucket.
 CHECKING, NONE, ARRAY, CALL, TUPLE, INCREASE, DECREASE, LET_GO, TAKE_UP, EQUAL, INTEGER, DRIVER, ITEMS = range(13)
-NUMBER, CLOCK, VARIABLE, CHOSEN, SHARED, TASK = range(13, 19)
+NUMBER, CLOCK, VARIABLE, CHOSEN, SHARED, TASK, CLEAR, FLOAT, FORGOTTEN = range(13, 22)  # FORGOTTEN: how often all were
 BUCKETS, BUCKET_COUNT = 32, 4096
 
 # What threads.py shares with compiled code: the address of the pool's ``parallel_for`` (0: not asked for yet, -1: there
