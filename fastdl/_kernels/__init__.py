@@ -15,8 +15,8 @@ Vectors
     ``vector_columns`` several at once; ``moves`` ``strided`` ``copy`` ``prefetch`` ``streaming`` memory; ``peak`` how
     fast they can be.
 Products
-    ``micro`` ``micro_block`` a block in registers; ``product`` of panels; ``tiles`` of any size; ``bands`` rows that
-    meet; ``parts`` sums in parts; ``matmul`` small ones by plain loops.
+    ``micro`` ``micro_block`` a block in registers; ``product`` of panels; ``short_products`` of few terms; ``tiles`` of
+    any size; ``bands`` rows that meet; ``parts`` sums in parts; ``matmul`` small ones by plain loops.
 Convolutions
     ``conv`` ``conv_gradient`` by products; ``winograd`` ``winograd_tiles`` ``winograd_gradient`` with fewer
     multiplications; ``window`` ``stencil`` ``sweep`` ``depthwise`` ``depthwise_rows`` ``filters`` of single channels;

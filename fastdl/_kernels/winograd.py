@@ -8,7 +8,9 @@ tiles of a cell, 11 columns of tiles of a cell, 12 pieces of a row of tiles, 13 
 from frequency to frequency: 14 of V, 15 of U, 16 of M; elements of the weight from channel to channel: 17 output, 18
 input; 19 whether its taps are read backwards, 20 output channels of a block; where the parts of a worker's scratch
 start, the strip at 0: 21 its transformed rows, 22 V, 23 M, 24 pixels of the result,
-25 a chunk of U; 26 elements of V from tile to tile.
+25 a chunk of U; 26 elements of V from tile to tile; 27 rows and 28 columns of taps, 29 pieces of a row of taps, 30 of
+all taps, 31 channels of V. A kernel of more than 3 x 3 taps is cut into *pieces* of so many, with zeros at its ends;
+each is convolved with the image from 3 rows or columns further on, and V has the channels of the image for each piece.
 """
 
 import numpy as np
@@ -40,6 +42,21 @@ def _taps(args, target, weight, a, channels, step, left):  # type: ignore[no-unt
             target[k * lanes + j] = weight[j * step + k] if j < count else number(args, 0)
 
 
+@inline
+def _piece(args, target, weight, a, channels, step, sizes, piece):  # type: ignore[no-untyped-def]
+    """The same nine taps of a piece of a larger kernel, in the order in which they are read."""
+    lanes, down, across = width(weight), sizes[27], sizes[28]
+    count = min(lanes, channels - a)
+    for k in range(9):
+        u, v = piece // sizes[29] * 3 + k // 3, piece % sizes[29] * 3 + k % 3
+        tap = u * across + v
+        if sizes[19]:
+            tap = down * across - 1 - tap
+        for j in range(lanes):
+            inside = j < count and u < down and v < across
+            target[k * lanes + j] = weight[j * step + tap] if inside else number(args, 0)
+
+
 def weights(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """U[f, panel, c] = a panel of G g G'. A cell is L output channels, for 16 input channels.
 
@@ -50,13 +67,19 @@ def weights(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     pitch, first_out, first_in, count = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
     taps = stack(args, 512)
     lanes, channels, outputs = width(u), sizes[0], sizes[1]
-    step_out, step_in, backwards = sizes[17], sizes[18], sizes[19]
+    step_out, step_in, plain = sizes[17], sizes[18], sizes[27] == 3 and sizes[28] == 3
+    backwards = sizes[19] != 0 and plain
     blocks = -(-count // 16)
     for cell in range(lo, hi):
         a, first = cell // blocks * lanes, cell % blocks * 16
         for c in range(first, min(count, first + 16)):
-            start = (first_out + a) * step_out + (first_in + c) * step_in
-            _taps(args, taps, shift(weight, start), first_out + a, outputs, step_out, 9 * channels * outputs - start)
+            piece, channel = (first_in + c) // channels, (first_in + c) % channels
+            start = (first_out + a) * step_out + channel * step_in
+            source, left = shift(weight, start), 9 * channels * outputs - start
+            if plain:
+                _taps(args, taps, source, first_out + a, outputs, step_out, left)
+            else:
+                _piece(args, taps, source, first_out + a, outputs, step_out, sizes, piece)
             target = shift(u, a // panel * panel * count + c * panel + a % panel)
             _panel_rows(args, target, taps, pitch, backwards, lanes)
 
@@ -114,7 +137,7 @@ def _block(args, worker, v, u, m, sizes, o, tiles, columns, own):  # type: ignor
 
     Weights that no other cell needs are transformed here, a chunk at a time.
     """
-    channels, panel, chunk, weights = sizes[0], integer(args, 9), integer(args, 15), stack_integers(args, 8)
+    channels, panel, chunk, weights = sizes[31], integer(args, 9), integer(args, 15), stack_integers(args, 8)
     for part in range(-(-channels // chunk)):
         c = part * chunk
         depth = min(chunk, channels - c)
@@ -130,18 +153,18 @@ def _block(args, worker, v, u, m, sizes, o, tiles, columns, own):  # type: ignor
 @inline
 def _defined(args, target, columns, x, weight, bias, o, channels, sizes, p0, q0, height, length):  # type: ignore[no-untyped-def]
     """A tile of ``channels`` output channels from o on as the sum over the taps: where numbers are not finite."""
-    lanes, zero = width(x), number(args, 0)
+    lanes, zero, across, taps = width(x), number(args, 0), sizes[28], sizes[27] * sizes[28]
     for k in range(channels):
         for p in range(height):
             for q in range(length):
                 s = bias[o + k] if integer(args, 4) else zero
                 for c in range(sizes[0]):
                     w, plane = shift(weight, (o + k) * sizes[17] + c * sizes[18]), shift(x, c * sizes[2] * sizes[3])
-                    for tap in range(9):
-                        i, j = p0 + p + tap // 3 - sizes[6], q0 + q + tap % 3 - sizes[7]
+                    for tap in range(taps):
+                        i, j = p0 + p + tap // across - sizes[6], q0 + q + tap % across - sizes[7]
                         inside = i >= 0 and i < sizes[2] and j >= 0 and j < sizes[3]
                         pixel = plane[i * sizes[3] + j] if inside else zero
-                        s += w[8 - tap if sizes[19] else tap] * pixel
+                        s += w[taps - 1 - tap if sizes[19] else tap] * pixel
                 target[(p * columns + q) * lanes + k] = s
 
 
@@ -217,8 +240,16 @@ def images(args, lo, hi, worker):  # type: ignore[no-untyped-def]
             count = min(last - row, rows - top)
             target = shift(place, (row - first) * tiles * sizes[26])
             image = shift(x, row // rows * channels * sizes[2] * sizes[3])
-            start, end = groups * part // parts, groups * (part + 1) // parts
-            tiles_in(args, target, image, sizes, scratch, top, count, column, tiles, start, end)
+            begin, stop = sizes[30] * groups * part // parts, sizes[30] * groups * (part + 1) // parts
+            for piece in range(sizes[30]):
+                start, end = max(0, begin - piece * groups), min(groups, stop - piece * groups)
+                above, left = sizes[6] - piece // sizes[29] * 3, sizes[7] - piece % sizes[29] * 3
+                if start < end:
+                    place_of_piece = shift(target, piece * channels)
+                    tiles_in(
+                        *(args, place_of_piece, image, sizes, scratch, top, count, column, tiles, start, end),
+                        *(above, left),
+                    )
             row += count
 
 

@@ -10,7 +10,7 @@ the 36 frequencies is a product whose terms are tiles, M[o, c] = sum over t of Z
 for 16 pixels instead of 144, and G' M G comes once at the end. Pixels of a tile beyond the result are zeros in Z.
 """
 
-from .block import address, call, integer, integers, number, pointer, shift, stack_integers
+from .block import address, call, integer, integers, number, pointer, shift, stack, stack_integers
 from .compiler import inline
 from .micro import rows_of_tile, vectors_of_tile
 from .moves import turn
@@ -189,6 +189,22 @@ def _taps_out(args, target, middle, taps, m, pitch, count, wrong):  # type: igno
     return wrong
 
 
+@inline
+def _pieces_out(target, nine, sizes, first, count):  # type: ignore[no-untyped-def]
+    """Nine taps of each of ``count`` channels of V from ``first`` on to their places in larger kernels."""
+    down, across = sizes[27], sizes[28]
+    piece, channel = first // sizes[0], first % sizes[0]
+    for j in range(count):
+        top, left = piece // sizes[29] * 3, piece % sizes[29] * 3
+        place = shift(target, (channel * down + top) * across + left)
+        for u in range(min(3, down - top)):
+            for v in range(min(3, across - left)):
+                place[u * across + v] = nine[9 * j + 3 * u + v]
+        channel += 1
+        if channel == sizes[0]:
+            piece, channel = piece + 1, 0
+
+
 def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Partial sums of dW. A cell is a chunk of the strips (see ``gradients``), a block of channels of g, one of x.
 
@@ -203,9 +219,10 @@ def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     sums, sizes, wrongs = pointer(args, 0), integers(args, 3), pointer(args, 14)
     scratch = shift(pointer(args, 4), worker * integer(args, 5))
     m, squares, own = shift(scratch, sizes[23]), shift(scratch, sizes[25]), stack_integers(args, 8)
-    channels, outputs, lanes = sizes[0], sizes[1], width(sums)
+    channels, outputs, lanes = sizes[31], sizes[1], width(sums)
     blocks, out_blocks = -(-channels // sizes[20]), -(-outputs // sizes[19])
     middle, taps, begin = squares, shift(squares, 18 * lanes), integer(args, 15)
+    plain, nine = sizes[27] == 3 and sizes[28] == 3, stack(args, 256)
     for cell in range(lo, hi):
         c, o = cell % blocks * sizes[20], cell // blocks % out_blocks * sizes[19]
         n, k, chunk = min(sizes[20], channels - c), min(sizes[19], outputs - o), cell // (blocks * out_blocks)
@@ -236,10 +253,13 @@ def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 for j in range(n, -(-n // lanes) * lanes):
                     m[f * sizes[16] + i * sizes[20] + j] = number(args, 0)
         for i in range(k):
-            target = shift(sums, ((chunk * outputs + o + i) * channels + c) * 9)
+            target = shift(sums, (chunk * outputs + o + i) * sizes[0] * sizes[27] * sizes[28])
             for j in range(0, n, lanes):
-                source = shift(m, i * sizes[20] + j)
-                wrong = _taps_out(args, shift(target, 9 * j), middle, taps, source, sizes[16], min(lanes, n - j), wrong)
+                source, count = shift(m, i * sizes[20] + j), min(lanes, n - j)
+                place = shift(target, 9 * (c + j)) if plain else nine
+                wrong = _taps_out(args, place, middle, taps, source, sizes[16], count, wrong)
+                if not plain:
+                    _pieces_out(target, nine, sizes, c + j, count)
         wrongs[cell] = total(wrong)
 
 

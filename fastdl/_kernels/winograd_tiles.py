@@ -135,12 +135,12 @@ def _down(args, between, source, first, columns, step, row):  # type: ignore[no-
 
 
 @inline
-def tiles_in(args, v, x, sizes, scratch, row, rows, column, tiles, start, end):  # type: ignore[no-untyped-def]
+def tiles_in(args, v, x, sizes, scratch, row, rows, column, tiles, start, end, top, left):  # type: ignore[no-untyped-def]
     """V of ``rows`` rows of tiles of the image at x from tile row ``row`` on, of ``tiles`` from ``column`` on each.
 
-    For the groups start..end of L channels.
+    For the groups start..end of L channels, with ``top`` and ``left`` zeros before the image.
     """
-    channels, height, length, top, left, pitch = sizes[0], sizes[2], sizes[3], sizes[6], sizes[7], sizes[14]
+    channels, height, length, pitch = sizes[0], sizes[2], sizes[3], sizes[14]
     lanes, step = width(x), sizes[26]
     all_columns = 4 * tiles + 2
     from_column = 4 * column - left

@@ -1,7 +1,8 @@
-"""The gradient to kernels of 3 x 3 taps by Winograd's F(3 x 3, 4 x 4): when it pays, and how it lowers to launches.
+"""The gradient to kernels of 3 x 3 to 6 x 6 taps by Winograd's F(3 x 3, 4 x 4): when it pays, its launches.
 
 Letters: C channels of the images, O of the result; V the transformed tiles of the images, Z those of the gradient, M
 the sums of their products. ``_kernels/winograd_gradient.py`` has the formula.
+Larger kernels than 3 x 3 are cut into pieces as in ``_winograd.py``.
 
 Two ways to cut the work into cells:
 - a chunk of the tiles, for all channels: V and Z of a strip of some tens of tiles are made in the cell and stay in its
@@ -41,8 +42,8 @@ _AT_ONCE_BYTES = 16 * 2**20  # of V and Z
 # Cycles, measured on one core: of the transform of a tile for L channels, of G' M G for L channels.
 _TILE_CYCLES, _TAPS_CYCLES = 260.0, 150.0
 _WORTH = 0.7  # of the time of the direct sum: it is more accurate
-_ENDS = 6  # terms that take as long as the start and the end of a sum
-_SHARE, _DIRECT_SHARE = 0.8, 0.7  # of the multiply-adds that two units could do
+_ENDS = 3  # terms that take as long as the start and the end of a sum
+_SHARE, _DIRECT_SHARE = 0.85, 0.7  # of the multiply-adds that two units could do
 
 
 def pays(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
@@ -53,9 +54,10 @@ def pays(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
     """
     if dtype != np.float32 or not possible(s, dtype):
         return False
-    step, pairs, n = 2 * lanes(dtype.itemsize), s.in_channels * s.out_channels, lanes(dtype.itemsize)
-    direct = 9 * s.images * s.out_height * s.out_length * pairs / (step * _DIRECT_SHARE)
-    groups = -(-s.in_channels // n) + -(-s.out_channels // n)
+    step, pairs, n = 2 * lanes(dtype.itemsize), s.depth * s.out_channels, lanes(dtype.itemsize)
+    each = s.taps[0] * s.taps[1] * s.in_channels * s.out_channels  # multiply-adds of a pixel
+    direct = s.images * s.out_height * s.out_length * each / (step * _DIRECT_SHARE)
+    groups = s.groups(n) + -(-s.out_channels // n)
     cut = _cut(s, dtype.itemsize)
     taps = _TAPS_CYCLES * cut.chunks * pairs / n
     products = 36 * (s.tiles + _ENDS * cut.strips) * pairs / (step * _SHARE)
@@ -73,7 +75,7 @@ def filtering(s: Geometry, dtype: np.dtype[np.generic]) -> Filtering | None:
         return None
     h, w = s.rows, s.columns
     sizes = (s.images, s.in_channels, s.out_channels, h.size, w.size, h.outputs, w.outputs, h.before, w.before)
-    found = Filtering(*sizes, backwards=False)
+    found = Filtering(*sizes, backwards=False, taps=(h.taps, w.taps))
     if s.precision == "winograd":
         return found if possible(found, dtype) else None
     return found if pays(found, dtype) else None
@@ -105,25 +107,26 @@ def _cut(s: Filtering, itemsize: int) -> _Cut:
     n = lanes(itemsize)
     (columns, pieces), rows = s.pieces, s.images * s.grid[0]
     chunks = _CHUNKS
-    while chunks >= _FEW_CHUNKS and (rows < chunks or s.tiles < chunks * _LEAST_TILES):
+    least = _LEAST_TILES if s.taps == (3, 3) else 2 * _LEAST_TILES  # taps of pieces find their places one by one
+    while chunks >= _FEW_CHUNKS and (rows < chunks or s.tiles < chunks * least):
         chunks //= 2
-    whole = chunks >= _FEW_CHUNKS and 36 * s.in_channels * s.out_channels * itemsize <= _SUM_BYTES
+    whole = chunks >= _FEW_CHUNKS and 36 * s.depth * s.out_channels * itemsize <= _SUM_BYTES
     chunk_rows = -(-rows // chunks) if whole else rows
     tiles = _TILES if most_vectors() > 2 else _NARROW_TILES
     strips_down = -(-chunk_rows // max(1, tiles // columns))
     strip_rows = -(-chunk_rows // strips_down)
     strips = -(-rows // strip_rows) * pieces
     if whole:
-        blocks = round_up(s.out_channels, n), round_up(s.in_channels, n)
+        blocks = round_up(s.out_channels, n), round_up(s.depth, n)
         return _Cut(strip_rows, columns, pieces, strips, strips_down * pieces, *blocks, True)
-    out_block, in_block = _block(s.out_channels, _BLOCK, n), _block(s.in_channels, _BLOCK, n)
-    while -(-s.out_channels // out_block) * -(-s.in_channels // in_block) < _FEW_CELLS:
+    out_block, in_block = _block(s.out_channels, _BLOCK, n), _block(s.depth, _BLOCK, n)
+    while -(-s.out_channels // out_block) * -(-s.depth // in_block) < _FEW_CELLS:
         if max(out_block, in_block) < 4 * n:
             break
         if out_block >= in_block:
             out_block = _block(s.out_channels, out_block // 2, n)
         else:
-            in_block = _block(s.in_channels, in_block // 2, n)
+            in_block = _block(s.depth, in_block // 2, n)
     return _Cut(strip_rows, columns, pieces, strips, strips, out_block, in_block, False)
 
 
@@ -140,8 +143,8 @@ def _between_tiles(channels: int, itemsize: int) -> int:
 def _sizes(s: Filtering, cut: _Cut, itemsize: int) -> tuple[list[int], int]:
     """The table that the kernels read, and elements of a worker's scratch."""
     n = lanes(itemsize)
-    step_v, step_z = _between_tiles(s.in_channels, itemsize), _between_tiles(s.out_channels, itemsize)
-    behind = -s.in_channels % n  # what products read behind the last tile's channels
+    step_v, step_z = _between_tiles(s.depth, itemsize), _between_tiles(s.out_channels, itemsize)
+    behind = -s.depth % n  # what products read behind the last tile's channels
     pitches = odd(cut.tiles * step_v + behind, n), odd(cut.tiles * step_z, n), odd(cut.out_block * cut.in_block, n)
     strip = (4 * cut.rows + 2) * (4 * cut.columns + 2) * n
     between = 6 * (4 * cut.columns + 2) * n
@@ -150,7 +153,7 @@ def _sizes(s: Filtering, cut: _Cut, itemsize: int) -> tuple[list[int], int]:
     parts = [strip, between, own_v, 36 * pitches[2], own_z, squares]
     starts = [sum(parts[: i + 1]) for i in range(len(parts))]
     table = [*s.table(cut.rows, cut.columns, cut.pieces), *pitches, 0, step_z]
-    table += [cut.out_block, cut.in_block, *starts[:5], step_v]
+    table += [cut.out_block, cut.in_block, *starts[:5], step_v, *s.kernel]
     return table, starts[5]
 
 
@@ -160,7 +163,7 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     lowering.note(
         algorithm="Winograd's F(3 x 3, 4 x 4)",
         why="a quarter of the multiplications saves more than the transforms cost",
-        operations=2.0 * 36 * s.tiles * s.in_channels * s.out_channels,
+        operations=2.0 * 36 * s.tiles * s.depth * s.out_channels,
         alternatives=('the sum over the pixels, with fd.precision("strict")',),
     )
     dtype, name = x.dtype, x.dtype.name
@@ -168,9 +171,9 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     sizes, count = _sizes(s, cut, dtype.itemsize)
     table = lowering.constant(sizes)
     scratch, stride = lowering.worker_scratch(count, dtype)
-    cells = cut.chunks * -(-s.out_channels // cut.out_block) * -(-s.in_channels // cut.in_block)
+    cells = cut.chunks * -(-s.out_channels // cut.out_block) * -(-s.depth // cut.in_block)
     wrong = lowering.scratch((cells,), dtype)
-    work = 36 * s.tiles * s.in_channels * s.out_channels * dtype.itemsize / 400 + x.size + g.size
+    work = 36 * s.tiles * s.depth * s.out_channels * dtype.itemsize / 400 + x.size + g.size
     sums = lowering.scratch((cut.chunks, *dweight.shape), dtype) if cut.chunks > 1 else dweight
     arguments: list[Argument | Operand] = [sums, x, g, table, scratch, stride]
     if cut.whole:
@@ -185,8 +188,10 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     for first in range(0, cut.strips, strips):
         count = min(strips, cut.strips - first)
         share = count / cut.strips
-        for kernel, target, source, step in ((IMAGES, v, x, step_v), (_GRADIENTS, z, g, step_z)):
-            parts = min(-(-source.shape[1] // n), -(-_CHUNKS // count))
+        out_groups = -(-s.out_channels // n)
+        kinds = (IMAGES, v, x, step_v, s.groups(n)), (_GRADIENTS, z, g, step_z, out_groups)
+        for kernel, target, source, step, groups in kinds:
+            parts = min(groups, -(-_CHUNKS // count))
             slots: list[Argument | Operand] = [target, source, table, scratch, stride, parts, step, first]
             lowering.launch(kernel, dtype, slots, cells=count * parts, work=0.7 * source.size * share)
         places = [first + count, count, v, z, step_v, step_z, 0, 0, wrong, first, m, int(first + count == cut.strips)]

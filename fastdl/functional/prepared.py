@@ -19,11 +19,11 @@ from ._images import channels_back, channels_first, place_for
 
 def _filtering(weight: Shape) -> _winograd.Filtering:
     """A convolution of which the channels are known only."""
-    return _winograd.Filtering(0, weight[1], weight[0], 0, 0, 0, 0, 0, 0, False)
+    return _winograd.Filtering(0, weight[1], weight[0], 0, 0, 0, 0, 0, 0, False, (weight[2], weight[3]))
 
 
 def _infer_panels(weight: Spec) -> tuple[Spec]:
-    return (Spec(_winograd.panels_shape(weight.shape[1], weight.shape[0], weight.dtype), weight.dtype),)
+    return (Spec(_winograd.panels_shape(_filtering(weight.shape), weight.dtype), weight.dtype),)
 
 
 def _lower_panels(lowering: Lowering, inputs: tuple[Operand], outputs: tuple[Operand]) -> None:
