@@ -81,15 +81,17 @@ class _Block:
         if self.vectors > 2:
             with builder.if_else(builder.icmp_signed("==", at["taps_down"], whole(3))) as (three, more):
                 with three:
-                    for t in range(ROWS + 2):
-                        taps, source = self._taps_and_source(whole(t), range(max(0, t - 2), min(ROWS, t + 1)))
-                        for v in range(3):
-                            self._tap(taps, source, whole(v))
+                    self._three_by_three()
                 with more:
                     self._many_tap_rows()
+        elif self.vectors == WIDEST:
+            with builder.if_else(self._is_whole_and_three_by_three()) as (three, others):
+                with three:
+                    self._three_by_three()
+                with others:
+                    self._meeting_rows()
         else:
-            # Row t of the source contributes to the rows r of the block with 0 <= t - r < U.
-            for_meeting_rows(builder, at["height"], at["taps_down"], ROWS, self._row)
+            self._meeting_rows()
         with builder.if_else(at["streams"]) as (streams, keeps):
             with streams:
                 self._each(self._stream)
@@ -112,10 +114,16 @@ class _Block:
     def _store(self, total: Any, place: Any, last: bool) -> None:
         value = self.builder.load(total)
         value = self.builder.select(self.builder.fcmp_ordered(">", self.least, value), self.least, value)
-        if last:
-            store_first(self.builder, value, place, self.mask)
-        else:
+        if not last:
             store_vector(self.builder, value, place)
+            return
+        # A store by mask takes some twenty cycles where processors have no registers for masks.
+        whole_one = self.builder.icmp_signed("==", self.at["count"], whole(self.vectors * self.kind.count))
+        with self.builder.if_else(whole_one) as (full, cut):
+            with full:
+                store_vector(self.builder, value, place)
+            with cut:
+                store_first(self.builder, value, place, self.mask)
 
     def _stream(self, total: Any, place: Any, last: bool) -> None:
         stream_vector(self.builder, self.builder.load(total), place)
@@ -125,6 +133,24 @@ class _Block:
         for r in range(ROWS):
             for place in self._vectors_of(self._at_row("next", whole(r))):
                 ask_for(self.builder, place, 3)
+
+    def _is_whole_and_three_by_three(self) -> Any:
+        """Whether the block has all its rows, and the window three taps each way."""
+        builder, found = self.builder, ir.Constant(ir.IntType(1), 1)
+        for name, size in (("height", ROWS), ("taps_down", 3), ("taps_across", 3)):
+            found = builder.and_(found, builder.icmp_signed("==", self.at[name], whole(size)))
+        return found
+
+    def _three_by_three(self) -> None:
+        """The usual window, straight through: for R rows of the result."""
+        for t in range(ROWS + 2):
+            taps, source = self._taps_and_source(whole(t), range(max(0, t - 2), min(ROWS, t + 1)))
+            for v in range(3):
+                self._tap(taps, source, whole(v))
+
+    def _meeting_rows(self) -> None:
+        """Any window: row t of the source contributes to the rows r of the block with 0 <= t - r < U."""
+        for_meeting_rows(self.builder, self.at["height"], self.at["taps_down"], ROWS, self._row)
 
     def _many_tap_rows(self) -> None:
         """For R rows of the result and R or more rows of taps: straight through them, in a tenth less time."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .._kernels import Argument, Kernel
+from .._kernels.machine import machine
 from ..ops import Lowering, Operand, Primitive, Shape, Spec, execute, op
 from ._door import check_grad, choice, describe, floats, output
 from ._draw import filters as draw
@@ -21,6 +22,7 @@ _COLUMNS, _ROWS = 4096, 32  # of a tile, at most
 _COPIED_COLUMNS, _TILE_BYTES = 512, 256 * 1024  # at most, where all of a tile is copied: it stays in the second cache
 _MOST_CHUNKS = 64  # of partial sums
 _STREAMED = 16 * 1024 * 1024  # bytes; a larger result is written past the cache, where nothing of it would be left
+_LINE = 64  # bytes, if a vector is a line: of halves of lines, of four rows by turns, each half goes to memory alone
 _LANES = 16  # kernels go in steps of so many columns, so they may read that far beyond the end
 
 
@@ -91,7 +93,7 @@ def _correlate(
     sizes = [rows.outputs, columns.outputs, channels, columns.size, columns.before, rows.taps, columns.taps]
     sizes += [height, width, across, rows.size, rows.before]
     tables = [lowering.constant(table) for table in (sizes, rows.table(), columns.table())]
-    streams = y.size * y.dtype.itemsize > _STREAMED
+    streams = y.size * y.dtype.itemsize > _STREAMED and machine().vector_bytes >= _LINE
     arguments: list[Argument | Operand] = [y, x, kernel, *tables, scratch, step, stride, copy, streams, backwards]
     arguments.append(Kernel("stencil", "correlate").address(y.dtype.name))
     arguments.append(lowering.constant([v * channels for v in range(columns.taps)]))

@@ -197,7 +197,8 @@ def test_images_of_bytes_are_refused_with_the_remedy():
 
 @pytest.mark.parametrize("taps", [(3, 3), (5, 5), (2, 7)])
 def test_same_bits_in_a_large_image_and_in_a_part_of_it(taps):
-    # 18 MB: written past the cache. The part has other blocks, other places in memory, and no such stores.
+    # 18 MB: written past the cache where a vector is a line. The part has other blocks, other places in memory, and no
+    # such stores.
     image, kernel = drawn(np.float32, (1125, 4000), taps)
     whole = F.filter2d(image, kernel)
     part = F.filter2d(np.ascontiguousarray(image[301:357, 1003:1300]), kernel)
