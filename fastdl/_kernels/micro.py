@@ -95,6 +95,7 @@ def tile(
 def column(
     typing_context: Any,
     height: Any,
+    masked: Any,
     y: Any,
     stride_y: Any,
     added: Any,
@@ -108,26 +109,29 @@ def column(
     lines: Any,
     depth: Any,
     tiles: Any,
+    count: Any,
+    spills: Any,
     relu: Any,
 ) -> Any:
     """``tiles`` blocks of ``height`` rows, one below the other, and the most vectors of a packed panel b, whose terms
     lie side by side in a; at least four terms. Each asks for so many ``lines`` of what comes ``next``; of none, for
-    nothing."""
+    nothing. The last vector is cut short if ``masked``, and then perhaps ``spills``: see ``Column``."""
     vector = ir_vector(y.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        most = most_vectors()
+        height, masked, *arguments = values
+        most, cut_short = most_vectors(), builder.zext(builder.icmp_signed("!=", masked, whole(0)), INT64)
 
         def columns() -> Iterator[tuple[int, Any]]:
-            for rows in range(1, most_rows(most) + 1):
-                yield rows, Column(builder.module, vector, rows, most).function
+            for rows, cut in itertools.product(range(1, most_rows(most) + 1), (0, 1)):
+                yield 2 * rows + cut, Column(builder.module, vector, rows, most, masked=cut == 1).function
 
-        call_one_of(builder, values[0], columns(), values[1:])
+        call_one_of(builder, builder.add(builder.mul(height, whole(2)), cut_short), columns(), arguments)
         return context.get_dummy_value()
 
     integer, pointer = types.intp, y
-    kinds = [integer, pointer, integer, pointer, integer, pointer, integer, pointer, integer, pointer, pointer]
-    return types.void(*kinds, integer, integer, integer, integer), codegen
+    kinds = [integer, integer, pointer, integer, pointer, integer, pointer, integer, pointer, integer, pointer, pointer]
+    return types.void(*kinds, integer, integer, integer, integer, integer, integer), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -71,24 +71,26 @@ class Block:
             for name in cls.names
         ]
 
-    def _columns(self, place: Any) -> list[Any]:
-        """The vectors of a row of memory."""
+    def _columns(self, place: Any, *, cut: bool = True) -> list[Any]:
+        """The vectors of a row of memory, the last one perhaps ``cut`` short."""
         found = []
         for j in range(self.vectors):
             here = self.builder.gep(place, [whole(j * self.vector.count)])
-            if self.mask is not None and j == self.vectors - 1:
+            if cut and self.mask is not None and j == self.vectors - 1:
                 found.append(load_first(self.builder, self.vector, here, self.mask))
             else:
                 found.append(load_vector(self.builder, self.vector, here))
         return found
 
-    def _put(self, place: Any, values: list[Any]) -> None:
-        for j, value in enumerate(values):
-            here = self.builder.gep(place, [whole(j * self.vector.count)])
-            if self.mask is not None and j == self.vectors - 1:
-                store_first(self.builder, value, here, self.mask)
-            else:
-                store_vector(self.builder, value, here)
+    def _put(self, y: Any, sums: list[Any], *, cut: bool = True) -> None:
+        for i in range(self.height):
+            row = self.builder.gep(y, [self.builder.mul(self.at.stride_y, whole(i))])
+            for j, value in enumerate(sums[i * self.vectors : (i + 1) * self.vectors]):
+                here = self.builder.gep(row, [whole(j * self.vector.count)])
+                if cut and self.mask is not None and j == self.vectors - 1:
+                    store_first(self.builder, value, here, self.mask)
+                else:
+                    store_vector(self.builder, value, here)
 
     def _loop(self, count: Any, sums: list[Any], body: Any) -> list[Any]:
         """``sums``, or other values, after ``count`` (at least one) rounds of ``body(index, sums)``."""
@@ -136,9 +138,7 @@ class Block:
         sums = self._added(sums, added)
         floor = ir.Constant(self.vector, [0.0] * self.vector.count)
         sums = self._where(at.relu, sums, lambda x: builder.select(builder.fcmp_ordered(">", floor, x), floor, x))
-        for i in range(self.height):
-            place = builder.gep(y, [builder.mul(at.stride_y, whole(i))])
-            self._put(place, sums[i * self.vectors : (i + 1) * self.vectors])
+        self._put(y, sums)
 
     def _terms(self, rows: list[Any], sums: list[Any]) -> list[Any]:
         """The sums over all groups, wherever their terms lie."""
@@ -152,15 +152,15 @@ class Block:
             def term(k: Any, sums: list[Any]) -> list[Any]:
                 row = builder.gep(b, [builder.mul(k, at.stride_b)])
                 ask_for(builder, builder.gep(row, [at.ahead]))
-                return self._term(starts, builder.mul(k, at.step_a), row, sums)
+                return self._term(starts, builder.mul(k, at.step_a), self._columns(row), sums)
 
             return self._loop(at.depth, sums, term)
 
         return self._loop(at.groups, sums, group)
 
-    def _term(self, rows: list[Any], k: Any, b: Any, sums: list[Any]) -> list[Any]:
-        """The sums with one term more: number k of each row times the vectors at b."""
-        columns, results = self._columns(b), []
+    def _term(self, rows: list[Any], k: Any, columns: list[Any], sums: list[Any]) -> list[Any]:
+        """The sums with one term more: number k of each row times a row of b."""
+        results = []
         for i, row in enumerate(rows):
             factor = splat(self.builder, self.vector, self.builder.load(self.builder.gep(row, [k])))
             for j, column in enumerate(columns):
@@ -211,9 +211,12 @@ class Column(Block):
     multiply-adds is left. A thread that shares its core with another gets half of the instructions that the core
     decodes in a cycle, too few for the loop of ``Block``. Of short sums, what a tile takes besides counts as well: one
     call for all tiles of a panel, and loops of the same length for each of them, which the processor foresees.
+
+    If the last vector is cut short, b has zeros behind its end. And if ``spills`` is set, results are stored whole:
+    what is written behind the end of a row is the start of the next one, which comes later.
     """
 
-    names = (*_RESULT, "row_a", "b", "next", "lines", "depth", "tiles", "relu")
+    names = (*_RESULT, "row_a", "b", "next", "lines", "depth", "tiles", "count", "spills", "relu")
     title = "column"
 
     def _write(self) -> None:
@@ -260,7 +263,8 @@ class Column(Block):
         def terms(first: Any, count: int, sums: list[Any]) -> list[Any]:
             for u in range(count):
                 k = builder.add(first, whole(u))
-                sums = self._term(rows, k, builder.gep(self.at.b, [builder.mul(k, whole(panel))]), sums)
+                columns = self._columns(builder.gep(self.at.b, [builder.mul(k, whole(panel))]), cut=False)
+                sums = self._term(rows, k, columns, sums)
             return sums
 
         steps = builder.sdiv(several, whole(_UNROLLED))
@@ -270,3 +274,13 @@ class Column(Block):
             sums,
             lambda sums: self._loop(rest, sums, lambda i, sums: terms(builder.add(several, i), 1, sums)),
         )
+
+    def _put(self, y: Any, sums: list[Any], *, cut: bool = True) -> None:
+        if self.mask is None:
+            super()._put(y, sums)
+            return
+        with self.builder.if_else(self.builder.icmp_signed("!=", self.at.spills, whole(0))) as (spilling, cutting):
+            with spilling:
+                super()._put(y, sums, cut=False)
+            with cutting:
+                super()._put(y, sums)

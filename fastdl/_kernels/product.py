@@ -26,8 +26,9 @@ def _start(args, zero, target, first):  # type: ignore[no-untyped-def]
 
 
 @merge
-def _packed_column(args, first):  # type: ignore[no-untyped-def]
-    """All rows of y for a whole panel of a packed b, in two heights of tiles that differ by a row."""
+def _packed_column(args, first, count):  # type: ignore[no-untyped-def]
+    """All rows of y for a panel of a packed b, in two heights of tiles that differ by a row; the last vector has
+    ``count`` lanes."""
     rows, depth, row_a, stride_y = integer(args, 12), integer(args, 14), integer(args, 3), integer(args, 1)
     y, a, zero = shift(pointer(args, 0), first), pointer(args, 2), stack(args, 1)
     zero[0] = number(args, 0)
@@ -40,14 +41,24 @@ def _packed_column(args, first):  # type: ignore[no-untyped-def]
     blocks = -(-rows // rows_of_tile(y, vectors_of_tile(y)))
     height, taller = rows // blocks, rows % blocks
     lines = -(-depth * panel // (line(y) * blocks)) if depth >= 64 else 0
-    for part in range(2):
-        tiles = blocks - taller if part else taller
-        if tiles:
-            i = part * taller * (height + 1)
+    masked = count < width(y)
+    # Rows of a single panel whose ends are the starts of the next ones are stored whole, but for the last tile's.
+    alone = first == 0 and stride_y == integer(args, 13) and integer(args, 15) != 1
+    last = 1 if masked and alone else 0
+    for part in range(3):
+        begin, end = 0, taller
+        if part == 1:
+            begin, end = taller, blocks - last
+        elif part == 2:
+            begin, end = blocks - last, blocks
+        tiles = end - begin
+        if tiles > 0:
+            i = begin * height + min(begin, taller)
             column(
-                *(height + 1 - part, shift(y, i * stride_y), stride_y, shift(added, i * stride_added), stride_added),
-                *(shift(start, i * step_start), step_start, shift(a, i * row_a), row_a, b),
-                *(shift(following, part * taller * lines * line(y)), lines, depth, tiles, integer(args, 17)),
+                *(height + (begin < taller), masked, shift(y, i * stride_y), stride_y),
+                *(shift(added, i * stride_added), stride_added, shift(start, i * step_start), step_start),
+                *(shift(a, i * row_a), row_a, b, shift(following, begin * lines * line(y)), lines, depth),
+                *(tiles, count, last * (part < 2), integer(args, 17) & 1),
             )
 
 
@@ -57,7 +68,7 @@ def _column_of_tiles(args, first, vectors, count):  # type: ignore[no-untyped-de
     y, stride_y, a, b = pointer(args, 0), integer(args, 1), pointer(args, 2), pointer(args, 7)
     row_a, step_a, group_a, table_a = integer(args, 3), integer(args, 4), integer(args, 5), integers(args, 6)
     stride_b, panel_b, groups, table_b = integer(args, 8), integer(args, 9), integer(args, 10), integers(args, 11)
-    rows, depth, relu, lanes = integer(args, 12), integer(args, 14), integer(args, 17), width(y)
+    rows, depth, relu, lanes = integer(args, 12), integer(args, 14), integer(args, 17) & 1, width(y)
     places, none, zero = stack_integers(args, 16), stack_integers(args, 1), stack(args, 1)
     none[0], zero[0] = 0, number(args, 0)
     panel = vectors_of_tile(y) * lanes
@@ -99,7 +110,8 @@ def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     instead of the first stride, or null; 7 b, 8 its stride along terms, 9 from panel to panel of as many columns as
     a tile has (the width of a panel itself if its columns lie side by side), 10 groups, 11 a table of where b's groups
     start, or null for one group at 0; 12 rows, 13 columns, 14 terms; 15 what the sums start with: 0 nothing, 1 y, 2 a
-    number for each column, 3 a number for each row; 16 these numbers; 17 s is relu; 18 null.
+    number for each column, 3 a number for each row; 16 these numbers; 17 1 if s is relu, plus 2 if the panels of b are
+    whole: lanes behind the last column can be read, and hold zeros; 18 null.
     """
     columns, lanes, most = integer(args, 13), width(pointer(args, 0)), vectors_of_tile(pointer(args, 0))
     every = -(-columns // lanes)
@@ -111,7 +123,7 @@ def block(args, lo, hi, worker):  # type: ignore[no-untyped-def]
         else:
             first, end = panel * most, min(every, (panel + 1) * most)
         count = min(lanes, columns - (end - 1) * lanes)
-        if packed and end - first == most and count == lanes:
-            _packed_column(args, first * lanes)
+        if packed and end - first == most and (count == lanes or integer(args, 17) & 2):
+            _packed_column(args, first * lanes, count)
         else:
             _column_of_tiles(args, first * lanes, end - first, count)

@@ -20,12 +20,15 @@ from .vectors import first, fma, load, put_first, spread, store, total, width
 
 @inline
 def _pack_panel(panel, panel_width, b, step_b, column_b, terms, columns):  # type: ignore[no-untyped-def]
-    """Terms of ``columns`` columns of b to panel[term, column]; lanes beyond them are never used."""
+    """Terms of ``columns`` columns of b to panel[term, column], and zeros behind them."""
     if column_b == 1:
         for k in range(terms):
             copy_row(shift(panel, k * panel_width), shift(b, k * step_b), columns)
     else:
         turn(panel, panel_width, b, column_b, columns, terms)
+    for k in range(terms if columns < panel_width else 0):
+        for j in range(columns, panel_width):
+            panel[k * panel_width + j] = 0
 
 
 def pack(args, lo, hi, worker):  # type: ignore[no-untyped-def]
@@ -96,7 +99,7 @@ def tiles(args, lo, hi, worker):  # type: ignore[no-untyped-def]
                 block[2], block[3], block[4] = address(own_rows), piece + 16, 1
             block[1], block[8], block[12], block[14] = columns, panel_width, m, terms
             block[15] = 1 if number_of_piece > 0 else (2 if address(pointer(args, 3)) != 0 else 0)
-            block[17] = integer(args, 4) if k + terms == depth else 0
+            block[17] = (integer(args, 4) if k + terms == depth else 0) + (2 if form else 0)
             if form == 2:
                 for column in range(-(-n // panel_width)):
                     q = column * panel_width

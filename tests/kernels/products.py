@@ -41,14 +41,15 @@ def close(got, expected, terms, dtype):
     np.testing.assert_allclose(got, expected, rtol=0, atol=BOUND[dtype] * (1 + np.sqrt(terms)) * 2)
 
 
-def check(dtype, rows, columns, depth, *, mode=0, relu=False, packed=False, transposed=False, seed=0):
-    """One product; memory around y must stay as it is."""
-    rng = np.random.default_rng(seed)
+def check(dtype, rows, columns, depth, *, mode=0, relu=False, packed=False, whole=False, transposed=False):
+    """One product; memory around y must stay as it is. ``whole`` panels have zeros behind the end; then rows of y lie
+    side by side."""
+    rng = np.random.default_rng(0)
     a = rng.standard_normal((depth, rows) if transposed else (rows, depth)).astype(dtype)
     b = rng.standard_normal((depth, columns)).astype(dtype)
     bias = rng.standard_normal(max(rows, columns)).astype(dtype)
-    around = np.full((rows + 2, columns + 40), CANARY, dtype)
-    y = around[1:-1, 3 : 3 + columns]
+    around = np.full((rows + 40, columns + (0 if whole else 40)), CANARY, dtype)
+    y = around[20:-20, :columns] if whole else around[20:-20, 3 : 3 + columns]
     y[:] = rng.standard_normal(y.shape)
     product = (a.T if transposed else a).astype("float64") @ b
     start = [0, y.astype("float64"), bias[:columns], bias[:rows, None]][mode]
@@ -56,7 +57,8 @@ def check(dtype, rows, columns, depth, *, mode=0, relu=False, packed=False, tran
     width = panel(a.itemsize)
     places = {"b": b, "stride_b": columns, "panel_b": width}
     if packed:
-        panels = np.full((-(-columns // width), depth, width), np.nan, dtype)  # lanes behind the end are not used
+        behind = 0 if whole else np.nan  # lanes that are not used
+        panels = np.full((-(-columns // width), depth, width), behind, dtype)
         for j in range(0, columns, width):
             panels[j // width, :, : min(width, columns - j)] = b[:, j : j + width]
         places = {"b": panels, "stride_b": width, "panel_b": depth * width}
@@ -73,7 +75,7 @@ def check(dtype, rows, columns, depth, *, mode=0, relu=False, packed=False, tran
         depth=depth,
         mode=mode,
         bias=bias,
-        relu=relu,
+        relu=relu + 2 * (packed and whole),
         **places,
     )
     close(y, expected, depth, dtype)
@@ -121,4 +123,7 @@ def check_all():
         ):
             for mode in range(4):
                 check(dtype, rows, columns, 9, mode=mode, relu=mode % 2 == 1, packed=mode > 1, transposed=rows % 2 == 0)
+                check(dtype, rows, columns, 9, mode=mode, relu=mode > 1, packed=True, whole=True)
         check(dtype, 31, 200, 130)
+        check(dtype, 31, 200, 130, packed=True)
+        check(dtype, 31, 201, 130, packed=True, whole=True)

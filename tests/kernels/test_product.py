@@ -17,13 +17,13 @@ DTYPES = ["float32", "float64"]
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("mode", range(4))
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [{}, {"packed": True}, {"packed": True, "whole": True}])
 @pytest.mark.parametrize("rows", [1, 5, 6, 7, 12, 13, 25])
 def test_a_block_against_numpy(products, dtype, mode, packed, rows):
-    for columns in (1, 7, 16, 31, 48, 64, 65, 130):
-        for depth in (1, 2, 37):
-            products.check(dtype, rows, columns, depth, mode=mode, packed=packed)
-    products.check(dtype, rows, 70, 5, mode=mode, packed=packed, relu=True, transposed=True)
+    for columns in (1, 6, 7, 10, 16, 31, 48, 55, 64, 65, 130):
+        for depth in (1, 2, 37, 70):
+            products.check(dtype, rows, columns, depth, mode=mode, relu=depth == 37, **packed)
+    products.check(dtype, rows, 70, 5, mode=mode, relu=True, transposed=True, **packed)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
