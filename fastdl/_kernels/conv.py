@@ -16,7 +16,7 @@ from .micro import vectors_of_tile
 from .moves import copy_row
 from .prefetch import fetch_to_read, fetch_to_write, line
 from .strided import every_second, put_every_second
-from .vectors import first, load, put_first, spread, store, width
+from .vectors import load, put_first, spread, store, width
 
 
 @merge
@@ -146,41 +146,27 @@ def _product(args, block, worker, y, stride_y, weight, b, taps, offsets, bias): 
 
 @merge
 def _packed_product(args, block, worker, sizes, y, weight, b, taps, offsets, bias):  # type: ignore[no-untyped-def]
-    """The same; first the pixels are copied to panels in which they lie as the weights do, tap after tap.
+    """The same, a panel of columns at a time: its pixels are copied so that they lie as the weights do, tap after tap.
 
     Then both are read from front to back, by the shortest of loops.
     """
-    channels, terms, channel = sizes[1], sizes[16], sizes[17]
-    panels = shift(pointer(args, 9), worker * integer(args, 10) + integer(args, 14))
-    lanes, most, in_line, columns = width(y), vectors_of_tile(y) * width(y), line(y), block[13]
-    for part in range(-(-channels // terms)):
-        c = part * terms
-        here = min(terms, channels - c)
-        depth = here * taps
-        for k in range(here):
-            for t in range(taps):
-                source, target = shift(b, (c + k) * channel + offsets[t]), shift(panels, (k * taps + t) * most)
-                for j in range(0, columns, most):
-                    for v in range(j, min(j + most, columns), lanes):
-                        if columns - v >= lanes:
-                            store(shift(target, v - j), load(shift(source, v)))
-                        else:  # nothing behind an image is read
-                            store(shift(target, v - j), first(shift(source, v), columns - v))
-                    target = shift(target, depth * most)
-        block[2], block[9], block[14] = address(shift(weight, c * taps)), depth * most, depth
-        block[15], block[16] = 1 if c else 3 * integer(args, 4), address(bias)
-        block[17] = integer(args, 13) if c + terms >= channels else 0
-        for j in range(0, columns, most):
-            if sizes[19]:  # a share of the pixels that follow, which may be in memory still, is on its way meanwhile
-                for k in range(here * j // columns, min(here, here * (j + most) // columns)):
-                    following = shift(b, (c + k) * channel + columns)
-                    for v in range(0, columns, in_line):
-                        fetch_to_read(shift(following, v))
-            block[0], block[7], block[13] = (
-                address(shift(y, j)),
-                address(shift(panels, j * depth)),
-                min(most, columns - j),
-            )
+    channels, terms, channel, columns = sizes[1], sizes[16], sizes[17], block[13]
+    panel = shift(pointer(args, 9), worker * integer(args, 10) + integer(args, 14))
+    lanes, most = width(y), vectors_of_tile(y) * width(y)
+    block[7] = address(panel)
+    for j in range(0, columns, most):
+        block[0], block[13] = address(shift(y, j)), min(most, columns - j)
+        for part in range(-(-channels // terms)):
+            c = part * terms
+            here, pixels = min(terms, channels - c), shift(b, c * channel + j)
+            for k in range(here):
+                for t in range(taps):
+                    source, target = shift(pixels, k * channel + offsets[t]), shift(panel, (k * taps + t) * most)
+                    for v in range(0, most, lanes):  # behind the planes there is room for the last panel
+                        store(shift(target, v), load(shift(source, v)))
+            block[2], block[14] = address(shift(weight, c * taps)), here * taps
+            block[15], block[16] = 1 if c else 3 * integer(args, 4), address(bias)
+            block[17] = integer(args, 13) if c + terms >= channels else 0
             call(integer(args, 12), address(block), 0, 1, worker)
 
 

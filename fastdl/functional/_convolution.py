@@ -24,16 +24,15 @@ _TERM_BYTES = 32 * 1024  # of pixels below a panel, in one product: they shall s
 _TILE_BYTES = 32 * 1024  # of a tile that is copied to the result
 _LONG_ROW = 8  # vectors of a row of the result from which on the end of its last one costs less than a tile
 _ENOUGH_CELLS = 16
-# From so many output channels on pixels are packed, where blocks are narrow: a copy of two vectors for each term of a
-# panel, beside the multiply-adds of all rows. The wide blocks of 32 registers have time for addresses. Several panels
-# at a time: of one alone, whose channels lie pages apart in an image, copying waited for each line.
+# From so many output channels on a panel of pixels is packed, where blocks are narrow: a copy of two vectors for each
+# term, beside the multiply-adds of all rows. The wide blocks of 32 registers have time for addresses. Of images that
+# are their own planes it lost: their channels lie a page or more apart, and copying waits for each.
 _PACKED_ROWS = 32
 # Of a single channel, whose products in place have a few terms for each group: more than one block of rows will do. 64
 # images of 28 x 28 to 32 channels by 3 x 3 taps took 0.68 ms instead of 0.90, to 16 by 5 x 5 0.95 instead of 1.03, to 6
 # a tenth longer (AMD Zen 3, one thread).
 _PACKED_ROWS_OF_ONE = 8
 _PACKED_BYTES = 2048  # of a column of such a panel
-_PANELS = 8  # that are packed at a time
 
 
 def lower_forward(
@@ -113,7 +112,7 @@ def _correlate(
     sizes.append(cut.packs)
     planes = 0 if cut.own else in_channels * cut.planes.channel + cut.planes.slack
     tile = 0 if cut.direct else cut.block_channels * cut.tile_columns
-    packed = cut.terms * max(map(len, taps)) * round_up(cut.tile_columns, width) if cut.packs else 0
+    packed = cut.terms * max(map(len, taps)) * width if cut.packs else 0
     scratch, stride = lowering.worker_scratch(planes + tile + packed, y.dtype)
     tables = [
         lowering.constant(table)
@@ -124,7 +123,6 @@ def _correlate(
     cells = s.images * s.groups * cut.strips * cut.pieces * -(-out_channels // cut.block_channels)
     work = work_of(geometry, y)
     where = "the images themselves" if cut.own else "images copied into padded planes"
-    where += ", packed in panels" if cut.packs else ""
     lowering.note(algorithm=f"a sum over {sum(map(len, taps))} taps of products", why=f"pixels are read in {where}")
     arguments += [planes, product, int(relu), planes + tile]
     lowering.launch(_CORRELATE, y.dtype, arguments, cells=cells, work=work)
@@ -195,9 +193,8 @@ def _cut(images: int, rows: Plan, columns: Plan, channels: int, out_channels: in
     most = max(8, _TERM_BYTES // itemsize // (max(1, below) * (panel(itemsize) + columns.extra)))
     taps = max(len(r.taps) * len(c.taps) for r in rows.phases for c in columns.phases)
     enough = block_channels >= (_PACKED_ROWS if channels > 1 else _PACKED_ROWS_OF_ONE)
-    packs = (channels > 1 or (channels == 1 and not own)) and enough and taps > 0 and most_vectors() <= 2
+    packs = not own and channels > 0 and enough and taps > 0 and most_vectors() <= 2
     if packs:
-        tile_columns = min(tile_columns, _PANELS * panel(itemsize))
         most = max(1, _PACKED_BYTES // itemsize // taps)
     terms = -(-channels // -(-channels // most)) if channels else 1
     sizes = (strips, strip_rows, pieces, piece_columns, block_channels, tile_rows, tile_columns, terms, packs)
