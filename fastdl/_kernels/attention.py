@@ -24,7 +24,7 @@ stride (0: none, 4096 elements are enough), the kernels ``product.block`` and ``
 import numpy as np
 
 from . import vector_math as vm
-from .attention_rows import allowed, dot, fill, finite, hide, mask_rows, merge_tops, powers, scale, tops
+from .attention_rows import allowed, dot, fill, finite, hide, mask_rows, scale, soften
 from .block import address, call, integer, number, pointer, real, shift, stack, stack_integers
 from .compiler import inline, merge
 from .micro import vectors_of_tile
@@ -93,6 +93,31 @@ def pack(args, target, source, rows, columns):  # type: ignore[no-untyped-def]
                 transpose(tile, lanes, tile, lanes)
                 for i in range(n):
                     store(shift(place, (k + i) * panel), load(shift(tile, i * lanes)))
+
+
+@inline
+def pack_terms(target, source, rows, columns):  # type: ignore[no-untyped-def]
+    """``rows`` rows of ``source``, the terms of a product, in panels of as many columns as a tile has."""
+    lanes, panel = width(source), panel_of(source)
+    for j in range(0, columns, panel):
+        place, count = shift(target, j * rows), min(panel, columns - j)
+        for k in range(rows):
+            p, q = shift(place, k * panel), shift(source, k * columns + j)
+            if count == panel:
+                for i in range(0, panel, lanes):
+                    store(shift(p, i), load(shift(q, i)))
+            else:
+                for i in range(0, count, lanes):
+                    store(shift(p, i), first(shift(q, i), count - i))
+
+
+@inline
+def multiply_rows(args, worker, sparse, packed, y, a, row_a, step_a, b, panels, depth_b, rows, columns, depth, add):  # type: ignore[no-untyped-def]
+    """y (+)= a b; rows of y and b without gaps, b from its ``panels``, of ``depth_b`` terms, if it is ``packed``."""
+    panel = panel_of(y)
+    stride, step = (panel, depth_b * panel) if packed else (columns, panel)
+    source = panels if packed else b
+    multiply(args, worker, sparse, y, columns, a, row_a, step_a, source, stride, step, rows, columns, depth, add)
 
 
 @inline
@@ -166,15 +191,6 @@ def _scores(args, worker, s, stride, packed, k, row, rows, columns):  # type: ig
 
 
 @merge
-def _soften(args, s, stride, rows, columns, factor, m, l, change):  # type: ignore[no-untyped-def]  # noqa: E741
-    """Scores to powers, relative to the largest score so far; by how much what was summed before changes."""
-    top = stack(args, 128)
-    tops(args, s, stride, rows, columns, factor, top)
-    merge_tops(args, rows, top, m, l, change)
-    powers(args, s, stride, rows, columns, factor, top, l)
-
-
-@merge
 def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-untyped-def]  # noqa: E741
     """The blocks lo..hi of a head's queries; whether what came out is finite."""
     keys, features, size, in_rows, in_keys = (
@@ -186,7 +202,8 @@ def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-unty
     )
     stride, one, zero = in_keys + 16, number(args, 1), number(args, 0)
     packed, change, begun = shift(s, in_rows * stride), stack(args, 128), stack_integers(args, 64)
-    panel = panel_of(s)
+    panel, packs = panel_of(s), integer(args, 30) and exact == 0
+    values = shift(packed, -(-in_keys // panel) * panel * features)
     fill(m, number(args, -np.inf), (hi - lo) * in_rows)
     fill(l, zero, (hi - lo) * in_rows)
     fill(begun, 0, hi - lo)
@@ -196,19 +213,22 @@ def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-unty
             shift(pointer(args, 1), (head * keys + j0) * features),
             shift(pointer(args, 26), (head * keys + j0) * size),
         )
-        ready = integer(args, 27)
+        count, ready = min(in_keys, keys - j0), 0
         for block in range(lo, hi):
             row, rows, i0, height = block_of(args, head, block)
             columns = min(in_keys, seen_of(args, i0, height) - j0)
             state = is_hidden(args, row, rows, j0, columns) if rows > 0 and columns > 0 else 0
             if state:
                 if ready == 0:
-                    pack(args, packed, k, min(in_keys, keys - j0), features)
+                    if integer(args, 27) == 0:
+                        pack(args, packed, k, count, features)
+                    if packs:
+                        pack_terms(values, v, count, size)
                     ready = 1
                 _scores(args, worker, s, stride, packed, k, row, rows, columns)
                 factor = finish_scores(args, s, stride, row, rows, j0, columns, state)
                 at = (block - lo) * in_rows
-                _soften(args, s, stride, rows, columns, factor, shift(m, at), shift(l, at), change)
+                soften(args, s, stride, rows, columns, factor, shift(m, at), shift(l, at), change)
                 y = shift(pointer(args, 24), row * size)
                 if begun[block - lo]:
                     for r in range(rows):
@@ -216,9 +236,9 @@ def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-unty
                             fill(shift(y, r * size), zero, size)
                         elif change[r] != 1:
                             scale(shift(y, r * size), change[r], size)
-                multiply(
-                    *(args, worker, exact, y, size, s, stride, 1),
-                    *(v, size, panel, rows, size, columns, begun[block - lo]),
+                multiply_rows(
+                    *(args, worker, exact, packs, y, s, stride, 1, v, values, count, rows, size, columns),
+                    begun[block - lo],
                 )
                 begun[block - lo] = 1
     good = True
@@ -237,7 +257,8 @@ def _attend(args, worker, s, head, lo, hi, m, l, exact):  # type: ignore[no-unty
 
 
 def forward(args, lo, hi, worker):  # type: ignore[no-untyped-def]
-    """y and c. Slots 24 to 28: y, c, v, whether the keys are read as they are, blocks of queries in a cell, 2.
+    """y and c. Slots 24 to 30: y, c, v, whether the keys are read as they are, blocks of queries in a cell, 2,
+    whether values are packed.
 
     The number of tries is a slot because the compiler would make two copies of all this if it knew it.
     """

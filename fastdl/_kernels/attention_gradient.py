@@ -12,7 +12,9 @@ from .attention import (
     finish_scores,
     is_hidden,
     multiply,
+    multiply_rows,
     pack,
+    pack_terms,
     panel_of,
     scratch,
     seen_of,
@@ -49,13 +51,16 @@ def _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, st
 
 @inline
 def _places(args, s):  # type: ignore[no-untyped-def]
-    """The blocks of a worker after s: d, packed keys, packed values; and the stride of the first two."""
+    """The blocks of a worker after s: d, packed keys, packed values, keys once more, as terms; and the stride of the
+    first two."""
     in_keys, features = integer(args, 17), integer(args, 5)
     stride = in_keys + 16
     d = shift(s, integer(args, 16) * stride)
     keys = shift(d, integer(args, 16) * stride)
     panel = panel_of(s)
-    return d, keys, shift(keys, -(-in_keys // panel) * panel * features), stride
+    padded = -(-in_keys // panel) * panel
+    values = shift(keys, padded * features)
+    return d, keys, values, shift(values, padded * integer(args, 6)), stride
 
 
 @in_order
@@ -91,12 +96,16 @@ def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-d
     features, size, group = integer(args, 5), integer(args, 6), integer(args, 7)
     count = min(integer(args, 17), integer(args, 4) - j0)
     place, zero = head * integer(args, 4) + j0, number(args, 0)
-    d, keys, values, stride = _places(args, s)
+    d, keys, values, key_terms, stride = _places(args, s)
     panel, start = panel_of(s), head * group * integer(args, 3)
+    terms = shift(key_terms, integer(args, 17) * -(-features // panel) * panel)
     k, v = shift(pointer(args, 1), place * features), shift(pointer(args, 27), place * size)
     dk, dv = shift(pointer(args, 29), place * features), shift(pointer(args, 30), place * size)
     pack(args, keys, k, count, features)
     pack(args, values, v, count, size)
+    packs = integer(args, 35) and exact == 0
+    if packs:
+        pack_terms(key_terms, k, count, features)
     fill(dk, zero, count * features)
     fill(dv, zero, count * size)
     for block in range(blocks_of(args)):
@@ -106,13 +115,15 @@ def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-d
         if state:
             q, g = shift(pointer(args, 0), row * features), shift(pointer(args, 26), row * size)
             _slopes(args, worker, s, d, stride, keys, values, row, rows, j0, columns, state, real(args, 8))
-            multiply(*(args, worker, exact, dv, size, s, 1, stride), *(g, size, panel, columns, size, rows, 1))
-            multiply(
-                *(args, worker, exact, dk, features, d, 1, stride), *(q, features, panel, columns, features, rows, 1)
-            )
-            multiply(
-                *(args, worker, exact, shift(dq, (row - start) * features), features, d, stride, 1),
-                *(k, features, panel, rows, features, columns, 1),
+            if packs:
+                pack_terms(terms, g, rows, size)
+            multiply_rows(*(args, worker, exact, packs, dv, s, 1, stride, g, terms, rows, columns, size, rows, 1))
+            if packs:
+                pack_terms(terms, q, rows, features)
+            multiply_rows(*(args, worker, exact, packs, dk, d, 1, stride, q, terms, rows, columns, features, rows, 1))
+            dq_rows = shift(dq, (row - start) * features)
+            multiply_rows(
+                *(args, worker, exact, packs, dq_rows, d, stride, 1, k, key_terms, count, rows, features, columns, 1)
             )
     return finite(dk, count * features, zero) and finite(dv, count * size, zero)
 
@@ -120,7 +131,8 @@ def _keys_of(args, worker, s, head, j0, dq, exact):  # type: ignore[no-untyped-d
 def gradient(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """dq, dk, dv.
 
-    Slots 28 to 34: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``).
+    Slots 28 to 35: dq, dk, dv, cells of a head, the dq of all but their first, its rows, 2 (see ``forward``), whether
+    the factors of dq, dk and dv are packed.
     """
     length, features, in_keys = integer(args, 3), integer(args, 5), integer(args, 17)
     blocks, cells = -(-integer(args, 4) // in_keys), integer(args, 31)
@@ -146,7 +158,7 @@ def gradient_scores(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """ds, all of it: the gradient of a mask that was added. A cell is a block of queries. Slot 28: ds."""
     keys, features, size, in_keys = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 17)
     s = scratch(args, worker, stack(args, 4096))
-    d, packed_k, packed_v, stride = _places(args, s)
+    d, packed_k, packed_v, _, stride = _places(args, s)
     blocks = blocks_of(args)
     for cell in range(lo, hi):
         head = cell // blocks

@@ -15,7 +15,8 @@ from ._door import BOOL
 from ._lowering import collapse, strides_in
 
 _QUERIES, _KEYS = 64, 256  # most queries and keys in a block; the kernels' stack arrays hold 128 queries
-_CELL_QUERIES = 256  # a cell of the forward pass has so many, for which keys are transposed once
+_CELL_QUERIES = 512  # a cell of the forward pass has so many, for which keys and values are packed once
+_MANY_QUERIES = 32  # from so many on, terms of the sums are packed as well
 _ENOUGH_CELLS = 16  # cells and blocks are made smaller until there are so many of them
 _FEW_QUERIES = 4  # so many read the keys as they are: transposing them would cost more than it gains
 _ON_STACK = 4096  # so many elements of blocks lie on the kernels' stacks: to get memory takes as long as a tiny call
@@ -85,7 +86,9 @@ def _scores(
         outer, steps = len(sizes), [row, column]
         tables = [lowering.constant(sizes), lowering.constant(strides)]  # type: ignore[list-item]
     columns = panel(query.dtype.itemsize)
+    across, values = (-(-n // columns) * columns for n in (features, size))  # of terms in panels
     packed = -(-cut.keys // columns) * columns * (features + size if gradient else features)
+    packed += cut.keys * across + cut.queries * max(across, values) if gradient else cut.keys * values
     scores = cut.queries * (cut.keys + 16) * (2 if gradient else 1)
     small = scores + packed <= _ON_STACK
     place, stride = (None, 0) if small else lowering.worker_scratch(scores + packed, query.dtype)
@@ -112,10 +115,11 @@ def lower_forward(
     while in_cell > 1 and heads * -(-cut.blocks // in_cell) < _ENOUGH_CELLS:
         in_cell -= 1
     arguments = _scores(lowering, query, key, size, mask, scale, causal, False)
+    packs = in_cell * cut.queries >= _MANY_QUERIES
     lowering.launch(
         Kernel("attention", "forward"),
         query.dtype,
-        [*arguments, y, c, value, int(cut.queries <= _FEW_QUERIES), in_cell, 2],
+        [*arguments, y, c, value, int(cut.queries <= _FEW_QUERIES), in_cell, 2, int(packs)],
         cells=heads * -(-cut.blocks // in_cell) if query.size else 0,
         work=_work(query, key, size, 1, causal),
     )
@@ -142,9 +146,13 @@ def lower_backward(
     arguments = _slopes(lowering, inputs, causal=causal, scale=scale)
     more = lowering.scratch((cells - 1, *dq.shape), dq.dtype) if cells > 1 else None
     work = _work(query, key, inputs[3].shape[-1], 2.5, causal)
-    kernel = Kernel("attention_gradient", "gradient")
+    cut = _cut(query, key)
     lowering.launch(
-        kernel, query.dtype, [*arguments, dq, dk, dv, cells, more, rows, 2], cells=heads * cells, work=max(1, work)
+        Kernel("attention_gradient", "gradient"),
+        query.dtype,
+        [*arguments, dq, dk, dv, cells, more, rows, 2, int(cut.queries * cut.blocks >= _MANY_QUERIES)],
+        cells=heads * cells,
+        work=max(1, work),
     )
     if more is not None:
         slots = [dq, more, dq.size, cells - 1]

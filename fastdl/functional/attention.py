@@ -235,7 +235,8 @@ def attention_backward(
     dq = scale ds k, dk = scale ds' q, dv = p' g, and dmask = ds summed over what was broadcast (None if boolean).
 
     With ``return_weights`` grad is (gradient of y, gradient of p), either of which may be None; the second adds
-    p (g - sum g p) to ds. ``output`` and ``log_sum_exp`` (..., T) of the scores save the forward pass.
+    p (g - sum g p) to ds. ``output`` and ``log_sum_exp`` (..., T) of the scores save the forward pass, ``output`` alone
+    half of it.
     """
     if mask is None and return_weights is False:
         saved, options = (output, log_sum_exp), {"causal": causal, "scale": _scale(query, scale)}
@@ -257,7 +258,10 @@ def attention_backward(
         if log_sum_exp is not None:
             log_sum_exp = check_grad(name, log_sum_exp, rows, dtype, "log_sum_exp", "one number for each query")
         if (output is None or log_sum_exp is None) and not has_short_rows(key.shape[-2]):
-            output, log_sum_exp = _attention(*arrays, **attrs)
+            if output is None:
+                output, log_sum_exp = _attention(*arrays, **attrs)
+            else:  # the scores alone: values without features
+                _, log_sum_exp = _attention(query, key, value[..., :0], mask, **attrs)
         parts.append(_vjp((g, None), arrays, (output, log_sum_exp), **attrs))
     if grads[1] is not None:
         spec = weights_spec(query, key)

@@ -195,9 +195,15 @@ def test_saved_values_give_the_same_gradient():
     y, c = PRIMITIVES["attention"](q, k, v, None, causal=False, scale=0.3)
     scores = 0.3 * q.astype(np.float64) @ k.T
     np.testing.assert_allclose(c, np.log(np.exp(scores).sum(-1)), rtol=1e-6)
-    given = F.attention_backward(g, q, k, v, scale=0.3, output=y, log_sum_exp=c)
-    for a, b in zip(given[:3], F.attention_backward(g, q, k, v, scale=0.3)[:3], strict=True):
-        np.testing.assert_array_equal(a, b)
+    expected = F.attention_backward(g, q, k, v, scale=0.3)[:3]
+    recorded = fd.compile(lambda *x: F.attention_backward(*x[:4], scale=0.3, output=x[4])[:3])
+    for given in (
+        F.attention_backward(g, q, k, v, scale=0.3, output=y, log_sum_exp=c)[:3],
+        F.attention_backward(g, q, k, v, scale=0.3, output=y)[:3],
+        recorded(g, q, k, v, y),
+    ):
+        for a, b in zip(given, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match=r"attention_backward: log_sum_exp has shape \(300,\); expected \(40,\)"):
         F.attention_backward(g, q, k, v, output=y, log_sum_exp=np.zeros(300, np.float32))
 

@@ -31,24 +31,32 @@ def build(row: Row, arrays: dict[str, Any]) -> Task | None:
         return repeated(lambda: forward(out=kept), lambda y: [y])
     if not row.kind.endswith(" grad"):
         return repeated(forward, lambda y: [y])
-    return repeated(lambda: (forward(), *backward()), lambda ys: [y for y in ys if y is not None])
+    return repeated(lambda: _with_gradients(forward, backward), lambda ys: [y for y in ys if y is not None])
+
+
+def _with_gradients(forward: Any, backward: Any) -> tuple[Any, ...]:
+    y = forward()
+    return y, *backward(y)
 
 
 def _dense(spec: Any, a: dict[str, Any]) -> Any:
     x, w, b, g = a["x"], a["weight"], a["bias"], a["grad"]
-    return lambda: F.dense(x, w, b), lambda: F.dense_backward(g, x, w, b)
+    return lambda: F.dense(x, w, b), lambda y: F.dense_backward(g, x, w, b)
 
 
 def _conv2d(spec: Any, a: dict[str, Any]) -> Any:
     x, w, b, g = a["x"], a["weight"], a["bias"], a["grad"]
     options = {name: spec[name] for name in ("stride", "padding", "groups")}
-    return lambda: F.conv2d(x, w, b, **options), lambda: F.conv2d_backward(g, x, w, b, **options)
+    return lambda: F.conv2d(x, w, b, **options), lambda y: F.conv2d_backward(g, x, w, b, **options)
 
 
 def _attention(spec: Any, a: dict[str, Any]) -> Any:
     q, k, v, g = a["query"], a["key"], a["value"], a["grad"]
     causal = spec["causal"]
-    return lambda: F.attention(q, k, v, causal=causal), lambda: F.attention_backward(g, q, k, v, causal=causal)
+    return (
+        lambda: F.attention(q, k, v, causal=causal),
+        lambda y: F.attention_backward(g, q, k, v, causal=causal, output=y),
+    )
 
 
 def _filter2d(spec: Any, a: dict[str, Any]) -> Any:
@@ -60,17 +68,17 @@ def _map(spec: Any, a: dict[str, Any]) -> Any:
     x, g, name = a["x"], a["grad"], spec["op"]
     function, backward = getattr(F, name), getattr(F, f"{name}_backward")
     if name == "max_pool2d":
-        return lambda out=None: function(x, 2, out=out), lambda: backward(g, x, 2)
+        return lambda out=None: function(x, 2, out=out), lambda y: backward(g, x, 2)
     if name == "layer_norm":
         w, b = a["weight"], a["bias"]
-        return lambda out=None: function(x, w, b, out=out), lambda: backward(g, x, w, b)
+        return lambda out=None: function(x, w, b, out=out), lambda y: backward(g, x, w, b)
     if name == "batch_norm":
         w, b, mean, var = a["weight"], a["bias"], a["mean"], a["var"]
         return (
             lambda out=None: function(x, w, b, mean, var, training=True, out=out)[0],
-            lambda: backward(g, x, w, b, mean, var, training=True)[:3],
+            lambda y: backward(g, x, w, b, mean, var, training=True)[:3],
         )
-    return lambda out=None: function(x, out=out), lambda: backward(g, x)
+    return lambda out=None: function(x, out=out), lambda y: backward(g, x)
 
 
 _FUNCTIONS = {"dense": _dense, "conv2d": _conv2d, "attention": _attention, "filter2d": _filter2d, "map": _map}
