@@ -322,10 +322,3 @@ def test_import_fastdl_is_quick():
     """At most 0.15 s more than `import numpy`; the quickest of several, because other processes run, too."""
     code = "import numpy, time; t = time.perf_counter(); import fastdl; print(time.perf_counter() - t)"
     assert min(float(python(code)) for _ in range(7)) < 0.15
-
-
-def test_the_guide_to_the_kernels_names_every_file():
-    folder = ROOT / "fastdl" / "_kernels"
-    there = sorted(path.stem for path in folder.glob("[!_]*.py"))
-    guide = fastdl._kernels.__doc__.partition("\n\n")[2]  # below where to begin
-    assert sorted(re.findall(r"``(\w+)``", guide)) == there
