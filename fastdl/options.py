@@ -6,6 +6,7 @@ And the one option of all ops together: how precisely to sum.
 import contextlib
 import contextvars
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
@@ -73,6 +74,14 @@ def choice(caller: str, name: str, value: Any, allowed: Sequence[str]) -> str:
         hint = did_you_mean(value, allowed)
         raise ValueError(f"{caller}: {name} is {value!r}{hint}; expected one of {', '.join(map(repr, allowed))}")
     return value
+
+
+def level_outside() -> int:
+    """Where in the calls the caller of fastdl stands, for a warning of the function that asks."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("fastdl."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 _precision: contextvars.ContextVar[str] = contextvars.ContextVar("fastdl_precision", default="default")

@@ -1,4 +1,4 @@
-"""The gradient of a convolution with respect to its kernels of 3 x 3 taps by Winograd's F(3 x 3, 4 x 4).
+"""The gradient of a convolution with respect to its kernels, pieces of 3 x 3 taps, by Winograd's F(3 x 3, 4 x 4).
 
 Letters as in ``winograd.py``; g is the gradient of the result, dW that of the weight. In the forward pass a tile of the
 result was y = A' [(G w G') * (B' d B)] A. That is linear in w, and <g, y> = <dW, w> for every w, so
@@ -208,7 +208,7 @@ def _pieces_out(target, nine, sizes, first, count):  # type: ignore[no-untyped-d
 def weight_grad(args, lo, hi, worker):  # type: ignore[no-untyped-def]
     """Partial sums of dW. A cell is a chunk of the strips (see ``gradients``), a block of channels of g, one of x.
 
-    Slots: partial sums (chunks, O, C, 3, 3), x, g, sizes, worker scratch and its stride, the strip after the last,
+    Slots: partial sums (chunks, O, C, U, V), x, g, sizes, worker scratch and its stride, the strip after the last,
     strips of a chunk, V and Z from the first strip on and their elements from strip to strip, the kernels
     ``winograd.images`` and ``gradients`` or 0 where V and Z are there already, for each cell a number that will be NaN
     if one of its sums is not finite; the first strip, M of all cells, which is kept between launches for some of the

@@ -35,7 +35,7 @@ _TILES, _LEAST_TILES = 48, 16  # of a strip; 24 to 96 cost the same within 5 %, 
 _MOST_TILES = 128  # of the tiles for which a block of output channels is computed
 _ENOUGH_CELLS, _FEW_CELLS = 16, 8
 _MOST_COLUMNS = 64  # of tiles, in one row of a strip
-_MOST_TAPS = 6  # of a row or column of a kernel: two pieces
+_MOST_TAPS = 9  # of a row or column of a kernel: three pieces
 _PANEL_BYTES = 16 * 2**20  # of U; more is not read again and again
 _CHUNK = 128  # input channels whose weights are transformed at a time: 1.2 MB; 64 and 256 cost up to 10 % more
 
@@ -134,10 +134,22 @@ def possible(s: Filtering, dtype: np.dtype[np.generic]) -> bool:
     return s.in_channels >= lanes(dtype.itemsize)
 
 
+def suits_kernel(rows: int, columns: int) -> bool:
+    """Whether a kernel of so many taps is cut into pieces."""
+    return all(3 <= taps <= _MOST_TAPS for taps in (rows, columns))
+
+
 def suits(s: "Geometry") -> bool:
     """Whether a convolution is of the kind, and its caller content with the accuracy."""
-    plain = all((a.stride, a.dilation) == (1, 1) and 3 <= a.taps <= _MOST_TAPS for a in (s.rows, s.columns))
-    return s.groups == 1 and s.precision != "strict" and plain
+    plain = all((a.stride, a.dilation) == (1, 1) for a in (s.rows, s.columns))
+    return s.groups == 1 and s.precision != "strict" and plain and suits_kernel(s.rows.taps, s.columns.taps)
+
+
+def reason(s: Filtering) -> str:
+    """Why it is done, with the share of the multiplications that are left."""
+    down, across = s.pieces_of_kernel
+    share = 36 * down * across / (16 * s.taps[0] * s.taps[1])
+    return f"{share:.0%} of the multiplications: what that saves is more than the transforms cost"
 
 
 def filtering(
@@ -260,7 +272,7 @@ def lower(
         return
     lowering.note(
         algorithm="Winograd's F(4 x 4, 3 x 3)",
-        why="a quarter of the multiplications saves more than the transforms cost",
+        why=reason(s),
         operations=2.0 * 36 * s.tiles * s.depth * s.out_channels,
         alternatives=('the sum over the taps, with fd.precision("strict")',),
     )

@@ -23,7 +23,7 @@ from .._kernels.machine import lanes, most_vectors
 from ..ops import Lowering, Operand
 from ._conv_geometry import Geometry
 from ._lowering import add_parts, round_up
-from ._winograd import IMAGES, Filtering, odd, suits
+from ._winograd import IMAGES, Filtering, odd, reason, suits
 
 _GRADIENTS, _WEIGHT_GRAD = Kernel("winograd_gradient", "gradients"), Kernel("winograd_gradient", "weight_grad")
 _WHERE_WRONG = Kernel("winograd_gradient", "where_wrong")
@@ -162,7 +162,7 @@ def lower(lowering: Lowering, dweight: Operand, g: Operand, x: Operand, s: Filte
     because a transform makes many numbers of one infinity, and may overflow where the sum does not."""
     lowering.note(
         algorithm="Winograd's F(3 x 3, 4 x 4)",
-        why="a quarter of the multiplications saves more than the transforms cost",
+        why=reason(s),
         operations=2.0 * 36 * s.tiles * s.depth * s.out_channels,
         alternatives=('the sum over the pixels, with fd.precision("strict")',),
     )

@@ -154,13 +154,13 @@ def conv2d(
 
     Numerics: sums are in the arguments' precision, in an order that depends on the shapes only. A padding pixel takes
     part as a zero, so that an infinite weight makes NaN there. Kernels of 3 x 3 with stride and dilation 1 in float32,
-    and larger ones of up to 6 x 6 in pieces of 3 x 3, are, with about 16 channels or more and unless
-    ``fd.precision("strict")`` holds, computed by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications, for two
-    to four times the error of the direct sum, most for many channels (root mean square; 128 channels: 3.7e-5 instead of
-    1.0e-5 for normal numbers). An error was never more than 32 u times the largest sum of |weight x| of the result, u =
-    2^-24 (of a direct sum of K terms one can prove K u times its own); what can be proven is 84 (C + 24) u sum_c 9 max
-    |weight[o, c]| max |x[n, c]|, where C and the sum count the channels of each piece. NaN, infinities and overflow
-    come through as in the sum.
+    and larger ones of up to 9 x 9 in pieces of 3 x 3, are, with about 16 channels or more and unless
+    ``fd.precision("strict")`` holds, computed by Winograd's F(4 x 4, 3 x 3): of the multiplications of 3 x 3 a quarter,
+    of 5 x 5 a third, for two to four times the error of the direct sum, most for many channels (root mean square; 128
+    channels: 3.7e-5 instead of 1.0e-5 for normal numbers). An error was never more than 32 u times the largest sum of
+    |weight x| of the result, u = 2^-24 (of a direct sum of K terms one can prove K u times its own); what can be proven
+    is 84 (C + 24) u sum_c 9 max |weight[o, c]| max |x[n, c]|, where C and the sum count the channels of each piece.
+    NaN, infinities and overflow come through as in the sum.
 
     ``weight`` may be a handle made by :func:`prepare`.
 

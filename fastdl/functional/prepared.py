@@ -84,8 +84,9 @@ class PreparedWeight(Handle):
         self._panels: Array | None = None
         if len(weight.shape) == 2:
             (self._panels,) = execute(pack_weight, (self.weight,), {})
-        if weight.shape[2:] == (3, 3) and _winograd.possible(_filtering(weight.shape), weight.dtype):
-            (self._panels,) = execute(_panels, (self.weight,), {})
+        elif _winograd.suits_kernel(*weight.shape[2:]):
+            if _winograd.possible(_filtering(weight.shape), weight.dtype):
+                (self._panels,) = execute(_panels, (self.weight,), {})
 
     @property
     def shape(self) -> Shape:
@@ -124,9 +125,9 @@ def prepare(weight: Any) -> PreparedWeight:
     """Make a weight ready once for many calls: a handle that :func:`conv2d` or :func:`dense` takes in its place.
 
     The handle holds the weight as it was: a copy, so that changing the array in place afterwards changes nothing. A
-    dense layer's (out, in) is also packed as the product reads it; a convolution's with 3 x 3 taps and enough channels
-    transformed, which takes four times its memory. It pays most for few pixels or rows and many channels, where making
-    the weight ready takes as long as the rest. In a recorded function the handle is a constant.
+    dense layer's (out, in) is also packed as the product reads it; a convolution's with 3 x 3 to 9 x 9 taps and enough
+    channels transformed, which takes four to nine times its memory. It pays most for few pixels or rows and many
+    channels, where making the weight ready takes as long as the rest. In a recorded function the handle is a constant.
 
     Raises TypeError if ``weight`` is no array of float32 or float64, ValueError if it is of neither shape or empty.
 

@@ -81,6 +81,7 @@ class Kind:
         self.loss = losses.smoothed(loss, network.label_smoothing)
         if loss.name in losses.OF_PROBABILITIES and self.as_given:
             losses.check_outputs(loss, self.inference(data.x[:8], 1), "fit_many")
+        losses.warn_if_applied_twice(loss, self.inference.last_op, "fit_many")
         self.metrics = check_metrics(metrics, loss, "fit_many")
         self.at_once = min(256, max(self.batch, 2**20 // max(1, math.prod(self.sample_shape))))
         self.count = "accuracy" in self.metrics

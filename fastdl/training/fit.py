@@ -2,7 +2,6 @@
 
 import secrets
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from .history import History
 from .inference import Inference
 from .inputs import augmented, check_seed, described_weights, positive
 from .interrupt import before_the_first_step
-from .loop import Loop, level_outside
+from .loop import Loop
 from .memory import Memory, batch_dtype
 from .metrics import Metric, check_metrics
 from .regularization import step_options
@@ -79,7 +78,7 @@ def fit(
         as_given = sample_shape == tuple(data.x.shape[1:])
         if chosen.name in losses.OF_PROBABILITIES and as_given:
             losses.check_outputs(chosen, inference(data.x[:8], 1), "fit")
-        _warn_of_probabilities(chosen, inference.last_op)
+        losses.warn_if_applied_twice(chosen, inference.last_op, "fit")
         wanted = check_metrics(metrics, chosen)
         step_size = None if options.batch is None else options.batch * options.accumulate
         source = data.source(task, step_size, seed if shuffle else None, sample_weight)
@@ -122,16 +121,16 @@ def fit(
             model, source, chosen, chosen_optimizer, seed=seed, count=count, augment=entries, options=options
         )
         steps = Steps(model, memory, source, chosen, chosen_optimizer)
-        history = History()
-        history.seconds["compile"] = seconds_compiling() - compiled_before
-        history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
-        model.loss = chosen.name if chosen.name is not None else chosen.function
-        model.classes, model.input_shape, model.history = task.classes, sample_shape, history
+    history = History()
+    history.seconds["compile"] = seconds_compiling() - compiled_before
+    history.seconds["plan"] = time.perf_counter() - start - history.seconds["compile"]
+    model.loss = chosen.name if chosen.name is not None else chosen.function
+    model.classes, model.input_shape, model.history = task.classes, sample_shape, history
 
-        if saved:
-            saved.restore(model, memory, history)
-        keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
-        loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, every)
+    if saved:
+        saved.restore(model, memory, history)
+    keeper = Keeper(kept, fingerprint, model, memory, hooks, history)
+    loop = Loop(model, steps, hooks, history, inference, chosen, wanted, validation, keeper, every)
     loop.run(epochs, progress, saved)
     return history
 
@@ -143,12 +142,6 @@ def _of_loss(loss: losses.Loss, smoothing: float) -> dict[str, Any]:
         "label_smoothing": float(smoothing),
         "ignore_index": loss.ignore,
     }
-
-
-def _warn_of_probabilities(loss: losses.Loss, last_op: str) -> None:
-    twice = losses.applied_twice(loss, last_op)
-    if twice is not None:
-        warnings.warn(twice, stacklevel=level_outside())
 
 
 def _task(

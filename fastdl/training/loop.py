@@ -1,13 +1,13 @@
 """Epoch after epoch: what happens around the steps (numbers, validation, callbacks, Ctrl-C)."""
 
 import math
-import sys
 import time
 import warnings
 from typing import Any
 
 from .._kernels.loader import seconds_compiling
 from ..ops import Array
+from ..options import level_outside
 from . import losses
 from .callbacks import Callback
 from .checkpoint import Keeper, Saved
@@ -194,11 +194,3 @@ class Loop:
             raise Interrupted
         with self._guard.open():
             return judge(self._model, self._loss, self._inference(x, self._at_once), encoded, metrics, encoded)
-
-
-def level_outside() -> int:
-    """Where in the calls the caller of fastdl stands, for a warning of the function that asks."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("fastdl."):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -7,6 +7,7 @@ and what ``predict`` returns; the loss's *link* turns outputs into probabilities
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from .. import functional as F
 from ..naming import did_you_mean
 from ..ops import Array
-from ..options import is_integer, is_number
+from ..options import is_integer, is_number, level_outside
 
 
 def _itself(outputs: Any) -> Any:
@@ -186,13 +187,16 @@ def check_axis_of_classes(loss: Loss, output_shape: tuple[int, ...], caller: str
         )
 
 
-def applied_twice(loss: Loss, last_op: str) -> str | None:
-    """What a loss that makes probabilities of the outputs itself would do again; None if nothing."""
+def warn_if_applied_twice(loss: Loss, last_op: str, caller: str) -> None:
+    """Warn of a model that makes probabilities under a loss that makes them of scores itself."""
     found = _OF_SCORES.get((str(loss.name), last_op))
-    return found and (
-        f"fit: the model ends with a {last_op}, and {loss.name} applies one itself: with two in a row it learns slowly "
-        f"and its probabilities are wrong. Leave {found[0]} out (predict_proba applies it), or {found[1]}"
-    )
+    if found is not None:
+        text = (
+            f"{caller}: the model ends with a {last_op}, and {loss.name} applies one itself: with two in a row it "
+            "learns slowly and its probabilities are wrong. "
+            f"Leave {found[0]} out (predict_proba applies it), or {found[1]}"
+        )
+        warnings.warn(text, stacklevel=level_outside())
 
 
 def check_outputs(loss: Loss, outputs: Array, caller: str) -> None:

@@ -57,6 +57,10 @@ LAYERS = [
     ((13, 40, 17, 26), (72, 40, 5, 5), 2),  # many channels in the gradient to the weight
     ((1, 16, 9, 300), (16, 16, 4, 4), 1),  # a row of tiles in pieces
     ((2, 16, 6, 6), (16, 16, 5, 5), ((0, 3), (2, 0))),
+    ((3, 18, 12, 17), (20, 18, 7, 7), 3),
+    ((2, 16, 11, 10), (33, 16, 9, 9), ((4, 5), (0, 4))),
+    ((2, 24, 13, 8), (16, 24, 7, 3), 1),
+    ((2, 17, 9, 20), (18, 17, 3, 8), (1, 9)),
     ((2, 16, 5, 7), (16, 16, 6, 6), ((11, 9), (13, 30))),  # tiles of zeros alone
     ((2, 16, 1, 1), (16, 16, 5, 5), 2),
     ((0, 16, 9, 9), (16, 16, 5, 5), 2),
@@ -72,8 +76,8 @@ def test_the_error_is_bounded(x, weight, padding, dtype):
 @given(
     images=st.integers(1, 3),
     channels=st.tuples(st.integers(16, 40), st.integers(1, 40)),
-    pixels=st.tuples(st.integers(6, 20), st.integers(6, 20)),
-    taps=st.tuples(st.integers(3, 6), st.integers(3, 6)),
+    pixels=st.tuples(st.integers(9, 20), st.integers(9, 20)),
+    taps=st.tuples(st.integers(3, 9), st.integers(3, 9)),
     padding=st.integers(0, 5),
     seed=st.integers(0, 2**32 - 1),
 )
@@ -110,6 +114,16 @@ def test_the_same_bits_for_any_number_of_threads(x, weight, padding):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(("x", "weight", "padding"), [NETWORK, LAYERS[2], LAYERS[10]])
+def test_a_weight_made_ready(x, weight, padding):
+    x, weight = arrays(x, weight)
+    handle = F.prepare(weight)
+    assert handle._panels is not None and F.prepare(weight[..., :2])._panels is None
+    with fd.precision("winograd"):
+        found, expected = (F.conv2d(x, w, padding=padding) for w in (handle, weight))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_predictions_keep_the_transformed_weights():
     x, weight = arrays(*NETWORK[:2])
     model = fd.nn.Conv2d(16, 32, 5, padding=2)
@@ -130,4 +144,7 @@ def test_when_it_pays():
     x, weight = arrays((64, 6, 14, 14), (16, 6, 5, 5))  # too few channels: LeNet's second layer
     assert not any("Winograd" in part.algorithm for part in fd.explain(F.conv2d, x, weight).parts)
     x, weight = arrays((8, 64, 28, 28), (64, 64, 7, 7))  # nine pieces
+    (part,) = fd.explain(F.conv2d, x, weight).parts
+    assert "Winograd" in part.algorithm and "41% of the multiplications" in part.why
+    x, weight = arrays((8, 64, 28, 28), (64, 64, 10, 3))  # more than nine
     assert not any("Winograd" in part.algorithm for part in fd.explain(F.conv2d, x, weight).parts)

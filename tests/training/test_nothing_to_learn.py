@@ -6,6 +6,7 @@ import pytest
 import fastdl as fd
 from fastdl import functional as F
 from fastdl import nn
+from fastdl.training.checkpoint import Keeper
 from fastdl.training.steps import Steps
 
 RNG = np.random.default_rng(0)
@@ -78,6 +79,19 @@ def test_probabilities_under_a_loss_that_makes_them_itself(last, loss, instead):
 
 
 @pytest.mark.parametrize(
+    "train",
+    [
+        lambda build: fd.fit_many(build, 2, X, Y, loss="cross_entropy", epochs=1),
+        lambda build: fd.cross_validate(build, X, Y, folds=2, loss="cross_entropy", epochs=1),
+    ],
+)
+def test_many_networks_that_end_with_probabilities(train):
+    with pytest.warns(UserWarning, match="applies one itself") as seen:
+        train(lambda: nn.Sequential(nn.Dense(4, 3), nn.Softmax()))
+    assert [warning.filename for warning in seen] == [__file__]
+
+
+@pytest.mark.parametrize(
     ("last", "loss"), [(nn.Softmax(), "mse"), (nn.LogSoftmax(), "nll"), (nn.LogSoftmax(), "cross_entropy")]
 )
 def test_others_are_not_warned_of(last, loss):
@@ -119,6 +133,19 @@ def test_ctrl_c_before_the_first_step(monkeypatch):
     with pytest.raises(KeyboardInterrupt, match="stopped before the first step; the model is as it was"):
         net.fit(X, Y, epochs=1)
     assert net.history is None and np.array_equal(before, net.weight)
+
+
+def test_ctrl_c_after_the_model_was_changed_says_nothing_else(monkeypatch, tmp_path):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "run"
+    net = nn.Dense(4, 3)
+    net.fit(X, Y, epochs=1, seed=0, checkpoint=path)
+    monkeypatch.setattr(Keeper, "__init__", pressed)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        nn.Dense(4, 3).fit(X, Y, epochs=2, seed=0, checkpoint=path, resume=path)
+    assert not stopped.value.args
 
 
 def test_depends():
