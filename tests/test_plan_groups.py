@@ -140,7 +140,7 @@ def test_small_launches_are_enough_for_two_threads_together():
         return [x]
 
     x = normal(0, 20_000)
-    assert planned(build, x).program._most_parts == 2 or fd.get_num_threads() == 1
+    assert planned(build, x).program.most_parts == 2 or fd.get_num_threads() == 1
 
 
 def test_results_past_the_cache_end_a_group(members, monkeypatch):
