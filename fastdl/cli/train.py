@@ -146,7 +146,7 @@ def _inputs(preparation: Preparation) -> str:
     encoder, numbers = preparation.encoder, preparation.shape[0]
     if encoder is None or len(encoder.kinds) == numbers:
         return described(preparation.shape)
-    return f"{described((len(encoder.kinds),))}, {numbers} numbers with a category's own for each of its values"
+    return f"{described((len(encoder.kinds),))} ({numbers} inputs: each category of a text column has its own)"
 
 
 def _task(data: Data, preparation: Preparation) -> str:

@@ -26,7 +26,7 @@ def preparation(path=FILE):
 
 def test_two_classes_from_a_csv_file(good, two_classes_csv):
     out = good("train", two_classes_csv, "--target", "ill", "--epochs", 40, "--lr", 0.01)
-    assert "two.csv: 60 rows, a table of 4 columns, 5 numbers with a category's own for each of its values\n" in out
+    assert "two.csv: 60 rows, a table of 4 columns (5 inputs: each category of a text column has its own)\n" in out
     assert "classification: ill is one of 2 classes ('no', 'yes')\n" in out
     assert "48 rows to train, 6 to validate, 6 to test (each class in proportion, seed 0)" in out
     for word in ("accuracy", "sensitivity", "specificity", "ROC AUC", "true \\ predicted", "positive class: yes", FILE):
