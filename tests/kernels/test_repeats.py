@@ -308,14 +308,6 @@ def test_what_fails_to_make_a_result_is_raised(monkeypatch):
         F.add(A, A)
 
 
-def test_the_number_of_known_calls_is_bounded(monkeypatch):
-    monkeypatch.setattr(repeats, "_MOST", 10)
-    for n in range(1, 25):
-        x = np.ones(n, np.float32)
-        np.testing.assert_array_equal(F.add(x, x), np.full(n, 2, np.float32))
-        assert len(repeats._known) <= 10 and add.again(x, x) is not None
-
-
 def test_elsewhere_all_calls_take_the_usual_way(monkeypatch):
     monkeypatch.setattr(repeats, "HEAD", 32)  # as without the interpreter's lock
     repeats._table.cache_clear()

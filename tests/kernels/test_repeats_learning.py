@@ -130,3 +130,11 @@ def test_the_interpreter_may_end_in_any_order(run):
     """What was freed is overwritten, so that who looks at it crashes."""
     code = "import numpy as np; from fastdl import functional as F; x = np.ones(3); F.add(x, x); print(F.add(x, x)[0])"
     assert run(code, PYTHONMALLOC="malloc", MALLOC_PERTURB_="255")[0].split() == ["2.0"]
+
+
+def test_the_number_of_known_calls_is_bounded(monkeypatch):
+    monkeypatch.setattr(repeats, "_MOST", 10)
+    for n in range(1, 25):
+        x = np.ones(n, np.float32)
+        np.testing.assert_array_equal(F.add(x, x), np.full(n, 2, np.float32))
+        assert len(repeats._known) <= 10 and add.again(x, x) is not None
