@@ -91,7 +91,7 @@ def _time(task: Task, least: float) -> dict[str, Any]:
         count = max(count + 1, int(count * min(8, 1.3 * least / max(seconds, 1e-9))))
     if not task.slope:
         return {"seconds": seconds / count, "calls": count}
-    for _ in range(4):
+    for _ in range(8):
         longer = _run(task, 3 * count) - _run(task, count)
         if longer > 0:
             return {"seconds": longer / (2 * count), "calls": 2 * count}
