@@ -10,9 +10,9 @@ from llvmlite import ir
 
 from .bands import whole
 from .block import INT64
-from .generated import internal_function
+from .generated import branch, internal_function, loop
 from .machine import machine
-from .prefetch import LINE, ask_for
+from .prefetch import ask_for, numbers_in_line
 from .vectors import (
     lane_mask,
     load_first,
@@ -92,33 +92,6 @@ class Block:
                 else:
                     store_vector(self.builder, value, here)
 
-    def _loop(self, count: Any, sums: list[Any], body: Any) -> list[Any]:
-        """``sums``, or other values, after ``count`` (at least one) rounds of ``body(index, sums)``."""
-        builder, before = self.builder, self.builder.block
-        loop = builder.append_basic_block("loop")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        index = builder.phi(INT64)
-        index.add_incoming(whole(0), before)
-        inside = []
-        for value in sums:
-            phi = builder.phi(value.type)
-            phi.add_incoming(value, before)
-            inside.append(phi)
-        results = body(index, inside)
-        # LLVM would unroll the loop and run out of registers for addresses; a "convergent" piece of code, here an empty
-        # one, may not be copied.
-        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
-        builder.call(nothing, [], attrs=("convergent",))
-        following = builder.add(index, whole(1))
-        index.add_incoming(following, builder.block)
-        for phi, value in zip(inside, results, strict=True):
-            phi.add_incoming(value, builder.block)
-        end = builder.append_basic_block("end")
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, end)
-        builder.position_at_end(end)
-        return list(results)
-
     def _write(self) -> None:
         builder, at = self.builder, self.at
         rows = [builder.gep(at.a, [builder.load(builder.gep(at.rows, [whole(i)]))]) for i in range(self.height)]
@@ -154,9 +127,9 @@ class Block:
                 ask_for(builder, builder.gep(row, [at.ahead]))
                 return self._term(starts, builder.mul(k, at.step_a), self._columns(row), sums)
 
-            return self._loop(at.depth, sums, term)
+            return loop(self.builder, at.depth, sums, term)
 
-        return self._loop(at.groups, sums, group)
+        return loop(self.builder, at.groups, sums, group)
 
     def _term(self, rows: list[Any], k: Any, columns: list[Any], sums: list[Any]) -> list[Any]:
         """The sums with one term more: number k of each row times a row of b."""
@@ -179,28 +152,11 @@ class Block:
                 results += [builder.fadd(x, y) for x, y in zip(own, places, strict=True)]
             return results
 
-        return self._branch(builder.icmp_unsigned("!=", builder.ptrtoint(added, INT64), whole(0)), sums, change)
+        return branch(self.builder, builder.icmp_unsigned("!=", builder.ptrtoint(added, INT64), whole(0)), sums, change)
 
     def _where(self, flag: Any, sums: list[Any], change: Any) -> list[Any]:
         condition = self.builder.icmp_signed("!=", flag, whole(0))
-        return self._branch(condition, sums, lambda values: [change(x) for x in values])
-
-    def _branch(self, condition: Any, sums: list[Any], change: Any) -> list[Any]:
-        builder, before = self.builder, self.builder.block
-        then, end = builder.append_basic_block("then"), builder.append_basic_block("end")
-        builder.cbranch(condition, then, end)
-        builder.position_at_end(then)
-        changed = change(sums)
-        after = builder.block
-        builder.branch(end)
-        builder.position_at_end(end)
-        results = []
-        for value, other in zip(sums, changed, strict=True):
-            phi = builder.phi(self.vector)
-            phi.add_incoming(value, before)
-            phi.add_incoming(other, after)
-            results.append(phi)
-        return results
+        return branch(self.builder, condition, sums, lambda values: [change(x) for x in values])
 
 
 class Column(Block):
@@ -230,7 +186,7 @@ class Column(Block):
             builder.mul(at.step_start, height),
             builder.mul(at.row_a, height),
         )
-        in_line = LINE // (4 if isinstance(self.vector.element, ir.FloatType) else 8)
+        in_line = numbers_in_line(self.vector.element)
 
         def tile(_: Any, places: list[Any]) -> list[Any]:
             y, added, start, a, following = places
@@ -241,7 +197,7 @@ class Column(Block):
             moved = [builder.gep(place, [step]) for place, step in zip((added, start, a), further, strict=True)]
             return [builder.gep(y, [down]), *moved, builder.gep(following, [builder.mul(at.lines, whole(in_line))])]
 
-        self._loop(at.tiles, [at.y, at.added, at.start, at.a, at.next], tile)
+        loop(self.builder, at.tiles, [at.y, at.added, at.start, at.a, at.next], tile)
 
     def _ask(self, y: Any, following: Any, in_line: int) -> None:
         """For the lines of y, and for a tile's share of those of the next panel: once each, while sums are made."""
@@ -255,7 +211,7 @@ class Column(Block):
             ask_for(builder, places[0])
             return [builder.gep(places[0], [whole(in_line)])]
 
-        self._loop(self.at.lines, [following], line)
+        loop(self.builder, self.at.lines, [following], line)
 
     def _packed_terms(self, rows: list[Any], sums: list[Any], several: Any, rest: Any) -> list[Any]:
         builder, panel = self.builder, self.vectors * self.vector.count
@@ -268,11 +224,12 @@ class Column(Block):
             return sums
 
         steps = builder.sdiv(several, whole(_UNROLLED))
-        sums = self._loop(steps, sums, lambda i, sums: terms(builder.mul(i, whole(_UNROLLED)), _UNROLLED, sums))
-        return self._branch(
+        sums = loop(self.builder, steps, sums, lambda i, sums: terms(builder.mul(i, whole(_UNROLLED)), _UNROLLED, sums))
+        return branch(
+            self.builder,
             builder.icmp_signed("!=", rest, whole(0)),
             sums,
-            lambda sums: self._loop(rest, sums, lambda i, sums: terms(builder.add(several, i), 1, sums)),
+            lambda sums: loop(self.builder, rest, sums, lambda i, sums: terms(builder.add(several, i), 1, sums)),
         )
 
     def _put(self, y: Any, sums: list[Any], *, cut: bool = True) -> None:

@@ -11,6 +11,11 @@ _INT32, _INT64, _BYTE = ir.IntType(32), ir.IntType(64), ir.IntType(8)
 LINE = 64  # bytes
 
 
+def numbers_in_line(element: Any) -> int:
+    """How many numbers of LLVM's type float or double are in a line."""
+    return LINE // (4 if isinstance(element, ir.FloatType) else 8)
+
+
 def ask_for(builder: Any, place: Any, locality: int = 2, write: int = 0) -> None:
     """Ask for the line of memory at ``place``; nothing happens if it does not exist.
 

@@ -9,9 +9,9 @@ are over before the processor foresees them. So convolutions of 128 and 256 chan
 they take with ``product.block`` (AMD Zen 3), and the gradient to the weight, whose factors are both read in place, 0.8.
 
 Where the numbers lie:
-- ``rows_of_panel``: terms of a side by side, ``row_a`` from row to row; b is a panel of as many columns as the widest
+- ``rows_of_panel``: terms of a side by side, ``step_a`` from row to row; b is a panel of as many columns as the widest
   block, term after term;
-- ``upright_rows``: rows of a side by side, ``term_a`` from term to term; ``term_b`` from term to term of b.
+- ``upright_rows``: rows of a side by side, ``step_a`` from term to term; ``step_b`` from term to term of b.
 """
 
 from typing import Any
@@ -22,10 +22,10 @@ from numba.extending import intrinsic
 
 from .bands import whole
 from .block import INT64
-from .generated import call_one_of, internal_function
-from .machine import machine, most_vectors
+from .generated import branch, call_one_of, internal_function, loop
+from .machine import most_vectors
 from .micro_block import most_rows
-from .prefetch import LINE, ask_for
+from .prefetch import ask_for, numbers_in_line
 from .vectors import ir_vector, load_vector, multiply_add, splat, store_vector, suffix
 
 _NAMES = ("y", "stride_y", "a", "step_a", "b", "step_b", "next_a", "next_b", "blocks", "depth", "add")
@@ -46,7 +46,7 @@ class _Rows:
         self.function = internal_function(module, name, kinds)
         self.at = dict(zip(_NAMES, self.function.args, strict=True))
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.line = whole(LINE * vector.count // machine().vector_bytes)
+        self.line = whole(numbers_in_line(vector.element))
         self._write()
 
     def _write(self) -> None:
@@ -60,7 +60,7 @@ class _Rows:
             self._put(y, sums)
             return [builder.gep(y, [rows_y]), builder.gep(a, [rows_a]), *asked]
 
-        self._loop(at["blocks"], [at[name] for name in ("y", "a", "next_a", "next_b")], block)
+        loop(self.builder, at["blocks"], [at[name] for name in ("y", "a", "next_a", "next_b")], block)
         builder.ret_void()
 
     def _hidden(self, pointer: Any) -> Any:
@@ -69,49 +69,9 @@ class _Rows:
         kind = ir.FunctionType(pointer.type, [pointer.type])
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [pointer])
 
-    def _loop(self, count: Any, values: list[Any], body: Any) -> list[Any]:
-        """``values`` after ``count`` (at least one) rounds of ``body(index, values)``."""
-        builder, before = self.builder, self.builder.block
-        loop = builder.append_basic_block("loop")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        index = builder.phi(INT64)
-        index.add_incoming(whole(0), before)
-        inside = []
-        for value in values:
-            phi = builder.phi(value.type)
-            phi.add_incoming(value, before)
-            inside.append(phi)
-        results = body(index, inside)
-        # Not unrolled: see micro_block.py.
-        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
-        builder.call(nothing, [], attrs=("convergent",))
-        following = builder.add(index, whole(1))
-        index.add_incoming(following, builder.block)
-        for phi, value in zip(inside, results, strict=True):
-            phi.add_incoming(value, builder.block)
-        end = builder.append_basic_block("end")
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, end)
-        builder.position_at_end(end)
-        return list(results)
-
     def _if(self, number: Any, values: list[Any], body: Any) -> list[Any]:
         """``body(values)`` unless the number is zero."""
-        builder, before = self.builder, self.builder.block
-        then, end = builder.append_basic_block("then"), builder.append_basic_block("end")
-        builder.cbranch(builder.icmp_signed("!=", number, whole(0)), then, end)
-        builder.position_at_end(then)
-        changed = body(values)
-        then = builder.block
-        builder.branch(end)
-        builder.position_at_end(end)
-        results = []
-        for value, other in zip(values, changed, strict=True):
-            phi = builder.phi(value.type)
-            phi.add_incoming(value, before)
-            phi.add_incoming(other, then)
-            results.append(phi)
-        return results
+        return branch(self.builder, self.builder.icmp_signed("!=", number, whole(0)), values, body)
 
     def _terms(self, a: Any, asked: list[Any]) -> tuple[list[Any], list[Any]]:
         """The sums over ``depth`` terms, and what is asked for next."""
@@ -133,8 +93,8 @@ class _Rows:
         zeros = [ir.Constant(self.vector, [0.0] * self.vector.count)] * count
         steps, rest = builder.sdiv(depth, whole(_UNROLLED)), builder.srem(depth, whole(_UNROLLED))
         several = builder.sub(depth, rest)
-        values = self._if(steps, [*zeros, *asked], lambda values: self._loop(steps, values, step))
-        return self._if(rest, values[:count], lambda sums: self._loop(rest, sums, one)), values[count:]
+        values = self._if(steps, [*zeros, *asked], lambda values: loop(self.builder, steps, values, step))
+        return self._if(rest, values[:count], lambda sums: loop(self.builder, rest, sums, one)), values[count:]
 
     def _rows(self, a: Any) -> list[Any]:
         builder, step = self.builder, self.at["step_a"]
@@ -179,59 +139,41 @@ class _Rows:
             store_vector(builder, value, place)
 
 
-def _call(y: Any, upright: bool) -> Any:
-    """The signature and code of a call: height, vectors, then what ``_NAMES`` says."""
-    vector = ir_vector(y.dtype)
+def _caller(upright: bool) -> Any:
+    """What calls the function for ``height`` rows and ``vectors`` vectors; it has the other arguments, ``_NAMES``."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        height, vectors, *arguments = values
-        choice = builder.add(builder.mul(height, whole(8)), vectors)
-        sizes = [(h, v) for v in range(1, most_vectors() + 1) for h in range(1, most_rows(v) + 1)]
-        functions = ((8 * h + v, _Rows(builder.module, vector, h, v, upright=upright).function) for h, v in sizes)
-        call_one_of(builder, choice, functions, arguments)
-        return context.get_dummy_value()
+    def typed(
+        typing_context: Any,
+        height: Any,
+        vectors: Any,
+        y: Any,
+        stride_y: Any,
+        a: Any,
+        step_a: Any,
+        b: Any,
+        step_b: Any,
+        next_a: Any,
+        next_b: Any,
+        blocks: Any,
+        depth: Any,
+        add: Any,
+    ) -> Any:
+        vector = ir_vector(y.dtype)
 
-    kinds = [y if name in _POINTERS else types.intp for name in _NAMES]
-    return types.void(types.intp, types.intp, *kinds), codegen
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            height, vectors, *arguments = values
+            choice = builder.add(builder.mul(height, whole(8)), vectors)
+            sizes = [(h, v) for v in range(1, most_vectors() + 1) for h in range(1, most_rows(v) + 1)]
+            functions = ((8 * h + v, _Rows(builder.module, vector, h, v, upright=upright).function) for h, v in sizes)
+            call_one_of(builder, choice, functions, arguments)
+            return context.get_dummy_value()
 
+        kinds = [y if name in _POINTERS else types.intp for name in _NAMES]
+        return types.void(types.intp, types.intp, *kinds), codegen
 
-@intrinsic  # type: ignore[untyped-decorator]
-def rows_of_panel(
-    typing_context: Any,
-    height: Any,
-    vectors: Any,
-    y: Any,
-    stride_y: Any,
-    a: Any,
-    row_a: Any,
-    b: Any,
-    step_b: Any,
-    next_a: Any,
-    next_b: Any,
-    blocks: Any,
-    depth: Any,
-    add: Any,
-) -> Any:
-    """``blocks`` blocks of ``height`` rows below each other, ``vectors`` vectors wide."""
-    return _call(y, upright=False)
+    return intrinsic(typed)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def upright_rows(
-    typing_context: Any,
-    height: Any,
-    vectors: Any,
-    y: Any,
-    stride_y: Any,
-    a: Any,
-    term_a: Any,
-    b: Any,
-    term_b: Any,
-    next_a: Any,
-    next_b: Any,
-    blocks: Any,
-    depth: Any,
-    add: Any,
-) -> Any:
-    """The same for rows that lie side by side."""
-    return _call(y, upright=True)
+# ``blocks`` blocks of ``height`` rows below each other, ``vectors`` vectors wide: of rows of a whose terms lie side by
+# side, and a packed panel; of rows of a that lie side by side, with steps from term to term.
+rows_of_panel, upright_rows = _caller(upright=False), _caller(upright=True)
