@@ -44,7 +44,15 @@ def gradients(graph: Graph, of: Sequence[tuple[Tensor, Any]], wrt: Sequence[Tens
 
 def depends(y: Tensor, wrt: Sequence[Tensor]) -> bool:
     """Whether ``y`` is made from one of the tensors of ``wrt``."""
-    return y in {*wrt, *(t for node in _nodes_between(y.graph, wrt) for t in node.outputs)}
+    wanted, seen, waiting = set(wrt), set(), [y]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in wanted:
+            return True
+        if tensor.node is not None and tensor not in seen:
+            seen.add(tensor)
+            waiting += [x for x in tensor.node.inputs if x is not None]
+    return False
 
 
 def _accumulate(grads: dict[Tensor, Any], tensor: Tensor, grad: Any) -> None:

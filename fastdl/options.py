@@ -97,7 +97,7 @@ def precision(how: str) -> Iterator[None]:
     """Choose how precisely to sum inside a ``with`` block, for the calling Python thread only.
 
     "default" lets an op take a way that needs fewer operations and rounds more than the direct sum, where its docstring
-    says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3 to 6 x 6, whose error is two to four times that of
+    says so: :func:`fastdl.functional.conv2d` with kernels of 3 x 3 to 9 x 9, whose error is two to four times that of
     the sum, and its gradient to the weight (up to six times). "strict" does not. "winograd" takes that way in float32
     and float64 wherever it is possible (stride and dilation 1, one group, as many channels as a vector has lanes), also
     where fastdl's estimate says that the direct sum is quicker: to overrule it, or to compare the two. What is recorded

@@ -1,4 +1,4 @@
-"""Convolution of stride 1 with 3 x 3 to 6 x 6 taps by Winograd's F(4 x 4, 3 x 3): when it pays, its launches.
+"""Convolution of stride 1 with 3 x 3 to 9 x 9 taps by Winograd's F(4 x 4, 3 x 3): when it pays, its launches.
 
 Letters: C input and O output channels of the convolution that is computed (for the gradient to the images those of the
 result and of the images), T tiles of 4 x 4 pixels of its result, L lanes of a vector; U the transformed weights. The

@@ -1,4 +1,4 @@
-"""The gradient to kernels of 3 x 3 to 6 x 6 taps by Winograd's F(3 x 3, 4 x 4): when it pays, its launches.
+"""The gradient to kernels of 3 x 3 to 9 x 9 taps by Winograd's F(3 x 3, 4 x 4): when it pays, its launches.
 
 Letters: C channels of the images, O of the result; V the transformed tiles of the images, Z those of the gradient, M
 the sums of their products. ``_kernels/winograd_gradient.py`` has the formula.

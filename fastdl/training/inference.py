@@ -63,8 +63,8 @@ class Inference:
             )
             outputs = self._checked(graph, y, spec.shape[0])
             if outputs.node is not None:
-                self.last_op = outputs.node.attrs.get("activation", "identity")
-                self.last_op = outputs.node.primitive.name if self.last_op == "identity" else self.last_op
+                activation = outputs.node.attrs.get("activation", "identity")
+                self.last_op = outputs.node.primitive.name if activation == "identity" else activation
             return graph, x, inputs, outputs
 
     def _checked(self, graph: Graph, y: Any, count: int) -> Tensor:
