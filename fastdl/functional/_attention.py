@@ -12,7 +12,7 @@ from .._kernels import Kernel
 from .._kernels.machine import panel
 from ..ops import Lowering, Operand, Spec
 from ._door import BOOL
-from ._lowering import collapse, strides_in
+from ._lowering import collapse, round_up, strides_in
 
 _QUERIES, _KEYS = 64, 256  # most queries and keys in a block; the kernels' stack arrays hold 128 queries
 _CELL_QUERIES = 512  # a cell of the forward pass has so many, for which keys and values are packed once
@@ -86,8 +86,8 @@ def _scores(
         outer, steps = len(sizes), [row, column]
         tables = [lowering.constant(sizes), lowering.constant(strides)]  # type: ignore[list-item]
     columns = panel(query.dtype.itemsize)
-    across, values = (-(-n // columns) * columns for n in (features, size))  # of terms in panels
-    packed = -(-cut.keys // columns) * columns * (features + size if gradient else features)
+    across, values = round_up(features, columns), round_up(size, columns)  # of terms in panels
+    packed = round_up(cut.keys, columns) * (features + size if gradient else features)
     packed += cut.keys * across + cut.queries * max(across, values) if gradient else cut.keys * values
     scores = cut.queries * (cut.keys + 16) * (2 if gradient else 1)
     small = scores + packed <= _ON_STACK
